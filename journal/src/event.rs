@@ -1,0 +1,422 @@
+//! What the journal holds: one [`Event`] per thing that happened.
+//!
+//! An event is one line of JSON: `{"seq":7,"at":"…","request":"…","type":"rpc.sent","data":{…}}`. [`EventBody`] is the
+//! closed list of what can happen; it changes by addition only, so that old journals stay readable.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::payload::Payload;
+
+/// One line of the journal.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// Position in the journal: 1, 2, 3, … without a gap.
+    pub seq: u64,
+    /// What happened, when, and for which request.
+    pub draft: Draft,
+}
+
+/// An event that has no place in the journal yet.
+#[derive(Debug, Clone, Serialize)]
+pub struct Draft {
+    /// When the event entered the recorder.
+    pub at: Timestamp,
+    /// The HTTP request it belongs to; `None` for lifecycle events and frames that carry no thread.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestId>,
+    /// What happened.
+    #[serde(flatten)]
+    pub body: EventBody,
+}
+
+/// Names one HTTP request, in `X-Request-Id` and everywhere else. A UUIDv7, so that an id names its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RequestId(Uuid);
+
+/// Everything that can happen. The serialised form is `{"type":"…","data":{…}}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+pub enum EventBody {
+    /// An HTTP request was read, or as much of it as could be.
+    #[serde(rename = "request.received")]
+    RequestReceived(RequestReceived),
+    /// The request passed every check and got its place on a worker.
+    #[serde(rename = "request.admitted")]
+    RequestAdmitted {
+        /// Time spent waiting for that place, in milliseconds.
+        queue_wait_ms: f64,
+    },
+    /// The request was refused before a worker saw it.
+    #[serde(rename = "request.rejected")]
+    RequestRejected {
+        /// The HTTP status of the refusal.
+        status: u16,
+        /// The `code` of the error body.
+        code: String,
+        /// The `message` of the error body.
+        message: String,
+    },
+    /// The head of the response went out.
+    #[serde(rename = "response.started")]
+    ResponseStarted {
+        /// The HTTP status.
+        status: u16,
+        /// The response headers in the order they were set.
+        headers: Vec<(String, String)>,
+    },
+    /// Bytes of the response body: one SSE event, one SSE comment, or the whole body of an answer that does not stream.
+    #[serde(rename = "response.chunk")]
+    ResponseChunk {
+        /// The bytes as text (everything this service writes is UTF-8).
+        bytes: String,
+    },
+    /// The last byte of the answer is about to go out, or nobody is left to read it. The last event of its request.
+    #[serde(rename = "response.finished")]
+    ResponseFinished(ResponseFinished),
+    /// A JSON-RPC frame was written to a worker.
+    #[serde(rename = "rpc.sent")]
+    RpcSent(Frame),
+    /// A JSON-RPC frame, or a line that is none, was read from a worker.
+    #[serde(rename = "rpc.received")]
+    RpcReceived(Frame),
+    /// A worker process was started.
+    #[serde(rename = "worker.spawned")]
+    WorkerSpawned {
+        /// The worker's name, unique within one run of the service.
+        worker: String,
+        /// Its process id, which is also its process group.
+        pid: u32,
+        /// The Codex version as `codex --version` gives it.
+        version: String,
+    },
+    /// The worker answered `initialize`.
+    #[serde(rename = "worker.handshaken")]
+    WorkerHandshaken {
+        /// The worker's name.
+        worker: String,
+        /// How the worker names itself.
+        user_agent: String,
+        /// Spawn to answer, in milliseconds.
+        after_ms: f64,
+    },
+    /// The worker takes turns now.
+    #[serde(rename = "worker.ready")]
+    WorkerReady {
+        /// The worker's name.
+        worker: String,
+        /// Spawn to ready, in milliseconds.
+        after_ms: f64,
+        /// How many models its `model/list` names.
+        models: usize,
+    },
+    /// The worker is alive but cannot be used, and will be ended.
+    #[serde(rename = "worker.unhealthy")]
+    WorkerUnhealthy {
+        /// The worker's name.
+        worker: String,
+        /// `handshake_timeout`, `handshake_failed` or `start_failed`.
+        reason: String,
+        /// What exactly went wrong.
+        detail: String,
+    },
+    /// The worker process ended.
+    #[serde(rename = "worker.exited")]
+    WorkerExited {
+        /// The worker's name.
+        worker: String,
+        /// Its exit code, if it exited by itself.
+        code: Option<i32>,
+        /// The signal that ended it, if one did.
+        signal: Option<i32>,
+        /// Whether the service ended it on purpose.
+        expected: bool,
+        /// Spawn to end, in milliseconds.
+        uptime_ms: f64,
+        /// How many turns it was running.
+        turns_failed: usize,
+    },
+    /// The next start of a worker is due.
+    #[serde(rename = "worker.restart_scheduled")]
+    WorkerRestartScheduled {
+        /// Wait before the start, in milliseconds.
+        delay_ms: u64,
+        /// Failures in a row, this one included.
+        consecutive_failures: u32,
+    },
+    /// The worker wrote a line on stderr.
+    #[serde(rename = "worker.stderr")]
+    WorkerStderr {
+        /// The worker's name.
+        worker: String,
+        /// The line without its line end.
+        line: String,
+    },
+    /// The service is up: configuration read, journal open, socket bound.
+    #[serde(rename = "service.started")]
+    ServiceStarted {
+        /// Version of this software.
+        version: String,
+        /// Its process id.
+        pid: u32,
+        /// The address it listens on.
+        address: String,
+        /// SHA-256 of the effective configuration with secrets masked, in hex.
+        config_digest: String,
+    },
+    /// The service takes no more work and waits for what runs.
+    #[serde(rename = "service.draining")]
+    ServiceDraining {
+        /// What asked for it: a signal's name.
+        reason: String,
+        /// Requests still running.
+        requests: usize,
+    },
+    /// The last event of a run that ended in order.
+    #[serde(rename = "service.stopped")]
+    ServiceStopped {
+        /// Requests that had to be cut at the drain deadline.
+        requests_cut: usize,
+    },
+    /// Somebody read the journal.
+    #[serde(rename = "audit.read")]
+    AuditRead(AuditRead),
+    /// The journal began a new segment.
+    #[serde(rename = "segment.opened")]
+    SegmentOpened {
+        /// The segment's name, which is its folder.
+        segment: String,
+    },
+    /// A segment was destroyed because its time was up.
+    #[serde(rename = "segment.disposed")]
+    SegmentDisposed {
+        /// The segment's name.
+        segment: String,
+        /// The first sequence number it held.
+        first_seq: u64,
+        /// The last sequence number it held.
+        last_seq: u64,
+        /// Why, in words for an auditor.
+        reason: String,
+    },
+}
+
+/// Data of `request.received`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RequestReceived {
+    /// The HTTP method.
+    pub method: String,
+    /// The route's template, such as `/v1/chat/completions`; `unmatched` for a path that is none of ours.
+    pub route: String,
+    /// Path and query as the client sent them.
+    pub target: String,
+    /// The id of the key that was presented, if it is one of ours.
+    pub key: Option<String>,
+    /// The client's address.
+    pub peer: String,
+    /// The request headers in order.
+    pub headers: Vec<(String, String)>,
+    /// The body; empty when there was none or it could not be read.
+    pub body: Payload,
+}
+
+/// Data of `response.finished`: with `request.received` all that a summary needs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ResponseFinished {
+    /// The HTTP status that went out, or the one that would have (499 when the client left first).
+    pub status: u16,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// The model as the client wrote it.
+    pub model: Option<String>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Exact usage as the worker reported it.
+    pub tokens: Option<Tokens>,
+    /// The `finish_reason` of each choice.
+    pub finish_reasons: Vec<String>,
+    /// The `code` of the error body or error event, if there was one.
+    pub error: Option<String>,
+    /// The worker that ran the turn.
+    pub worker: Option<String>,
+    /// Head read to first content, reasoning or tool call handed to the client's connection, in milliseconds.
+    pub ttft_ms: Option<f64>,
+    /// Head read to last byte handed to the client's connection, in milliseconds.
+    pub duration_ms: f64,
+}
+
+/// How a request ended. Closed: metrics and filters build on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A complete answer.
+    Ok,
+    /// The request was at fault (4xx other than the ones below).
+    ClientError,
+    /// No key or a wrong one.
+    Auth,
+    /// A rate or concurrency limit.
+    RateLimited,
+    /// The service had no room or no worker.
+    Overload,
+    /// Maintenance mode.
+    Maintenance,
+    /// The service, the worker or the model's upstream failed before the first byte.
+    ServerError,
+    /// The answer broke off after its first byte.
+    StreamAborted,
+    /// The client left.
+    Cancelled,
+}
+
+/// Token counts of one request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tokens {
+    /// Tokens of the prompt, cached ones included.
+    pub input: u64,
+    /// Those of `input` that came from the upstream's cache.
+    pub cached: u64,
+    /// Tokens of the answer, reasoning included.
+    pub output: u64,
+    /// Those of `output` spent on reasoning.
+    pub reasoning: u64,
+}
+
+/// Data of `rpc.sent` and `rpc.received`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Frame {
+    /// The worker's name.
+    pub worker: String,
+    /// The frame, verbatim.
+    pub frame: Payload,
+}
+
+/// Data of `audit.read`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct AuditRead {
+    /// Who: `uid:1000` for a local user.
+    pub actor: String,
+    /// What: `list`, `events`, `show` or `tail`.
+    pub action: String,
+    /// Which part, such as a request id; empty for everything.
+    pub filter: String,
+    /// Whether a running service answered (`socket`) or the folder was opened directly (`folder`).
+    pub via: String,
+}
+
+// === impl Event ===
+
+impl Serialize for Event {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            seq: u64,
+            #[serde(flatten)]
+            draft: &'a Draft,
+        }
+        Line { seq: self.seq, draft: &self.draft }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Event {
+    // By hand because serde's `flatten` buffers its input, which a `RawValue` inside cannot pass.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Line {
+            seq: u64,
+            at: Timestamp,
+            request: Option<RequestId>,
+            #[serde(rename = "type")]
+            kind: String,
+            data: Box<RawValue>,
+        }
+        let line = Line::deserialize(deserializer)?;
+        let body = format!(r#"{{"type":"{}","data":{}}}"#, line.kind, line.data.get());
+        let body = serde_json::from_str(&body).map_err(D::Error::custom)?;
+        Ok(Self { seq: line.seq, draft: Draft { at: line.at, request: line.request, body } })
+    }
+}
+
+// === impl RequestId ===
+
+impl RequestId {
+    /// A fresh id that names the present moment.
+    pub fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id's 16 bytes; their order is the order of time.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// When the id was made; `None` for an id that is no UUIDv7.
+    pub fn time(&self) -> Option<Timestamp> {
+        let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(i64::try_from(seconds).ok()?, i32::try_from(nanos).ok()?).ok()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.hyphenated().fmt(f)
+    }
+}
+
+impl FromStr for RequestId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self)
+    }
+}
+
+// === impl Outcome ===
+
+impl Outcome {
+    /// Every outcome, for closed label sets.
+    pub const ALL: [Self; 9] = [
+        Self::Ok,
+        Self::ClientError,
+        Self::Auth,
+        Self::RateLimited,
+        Self::Overload,
+        Self::Maintenance,
+        Self::ServerError,
+        Self::StreamAborted,
+        Self::Cancelled,
+    ];
+
+    /// The name used in events, summaries and metric labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::ClientError => "client_error",
+            Self::Auth => "auth",
+            Self::RateLimited => "rate_limited",
+            Self::Overload => "overload",
+            Self::Maintenance => "maintenance",
+            Self::ServerError => "server_error",
+            Self::StreamAborted => "stream_aborted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+// === impl Tokens ===
+
+impl std::ops::AddAssign for Tokens {
+    fn add_assign(&mut self, other: Self) {
+        self.input += other.input;
+        self.cached += other.cached;
+        self.output += other.output;
+        self.reasoning += other.reasoning;
+    }
+}
