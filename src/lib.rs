@@ -1,1 +1,17 @@
-//! Placeholder.
+//! An OpenAI-compatible HTTP API in front of a supervised `codex app-server`, with an event-sourced trace journal.
+//!
+//! `docs/architecture.md` draws the way of one request through these modules.
+
+pub mod app;
+pub mod backend;
+pub mod config;
+pub mod demo;
+pub mod exit;
+pub mod gateway;
+pub mod http;
+pub mod logging;
+pub mod openai;
+pub mod projections;
+pub mod record;
+pub mod state_dir;
+pub mod turn;

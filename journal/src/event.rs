@@ -140,8 +140,6 @@ pub enum EventBody {
         expected: bool,
         /// Spawn to end, in milliseconds.
         uptime_ms: f64,
-        /// How many turns it was running.
-        turns_failed: usize,
     },
     /// The next start of a worker is due.
     #[serde(rename = "worker.restart_scheduled")]
@@ -150,6 +148,8 @@ pub enum EventBody {
         delay_ms: u64,
         /// Failures in a row, this one included.
         consecutive_failures: u32,
+        /// `exit` for a worker that had been ready, `start` for one that never was.
+        reason: String,
     },
     /// The worker wrote a line on stderr.
     #[serde(rename = "worker.stderr")]
@@ -246,7 +246,7 @@ pub struct ResponseFinished {
     pub error: Option<String>,
     /// The worker that ran the turn.
     pub worker: Option<String>,
-    /// Head read to first content, reasoning or tool call handed to the client's connection, in milliseconds.
+    /// Head read to first content or tool call handed to the client's connection, in milliseconds.
     pub ttft_ms: Option<f64>,
     /// Head read to last byte handed to the client's connection, in milliseconds.
     pub duration_ms: f64,
@@ -418,5 +418,44 @@ impl std::ops::AddAssign for Tokens {
         self.cached += other.cached;
         self.output += other.output;
         self.reasoning += other.reasoning;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round_trip(event: &Event) -> (String, Event) {
+        let line = serde_json::to_string(event).unwrap();
+        let read: Event = serde_json::from_str(&line).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), line, "written again it is the same");
+        (line, read)
+    }
+
+    #[test]
+    fn a_frame_is_kept_verbatim_inside_its_event() {
+        let at = "2026-11-23T12:00:00.5Z".parse().unwrap();
+        let request: RequestId = "0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b".parse().unwrap();
+        let verbatim = r#"{"id":1.0, "x" : [1e3,"\u00e9"]}"#;
+        let frame = Frame { worker: "w1".to_owned(), frame: Payload(verbatim.into()) };
+        let body = EventBody::RpcReceived(frame);
+        let (line, read) = round_trip(&Event { seq: 7, draft: Draft { at, request: Some(request), body } });
+        assert_eq!(
+            line,
+            r#"{"seq":7,"at":"2026-11-23T12:00:00.5Z","request":"0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b","#.to_owned()
+                + r#""type":"rpc.received","data":{"worker":"w1","frame":{"id":1.0, "x" : [1e3,"\u00e9"]}}}"#
+        );
+        assert_eq!((read.seq, read.draft.at, read.draft.request), (7, at, Some(request)));
+        assert!(matches!(read.draft.body, EventBody::RpcReceived(frame) if frame.frame.0 == verbatim));
+    }
+
+    #[test]
+    fn an_event_of_no_request_has_no_such_field() {
+        let body = EventBody::ServiceStopped { requests_cut: 2 };
+        let (line, read) =
+            round_trip(&Event { seq: 1, draft: Draft { at: Timestamp::UNIX_EPOCH, request: None, body } });
+        assert!(!line.contains("request\""), "{line}");
+        assert_eq!(read.draft.request, None);
+        assert!(matches!(read.draft.body, EventBody::ServiceStopped { requests_cut: 2 }));
     }
 }

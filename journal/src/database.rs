@@ -1,0 +1,46 @@
+//! How the journal opens sled.
+
+use std::fs::File;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+/// How long a database that was just closed in this process may still hold its own lock.
+const CLOSING: Duration = Duration::from_secs(2);
+
+/// Opens the database in `path`, or makes it.
+pub(crate) fn open(path: &Path) -> Result<sled::Db, Error> {
+    let is_new = !path.exists();
+    let database = open_when_free(path)?;
+    if is_new {
+        // Neither does sled sync the names of what it makes.
+        for folder in [Some(path), path.parent()].into_iter().flatten() {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
+        }
+    }
+    Ok(database)
+}
+
+fn open_when_free(path: &Path) -> Result<sled::Db, Error> {
+    let config = sled::Config::new()
+        .path(path)
+        .segment_size(512 * 1024)
+        .mode(sled::Mode::LowSpace)
+        .use_compression(false)
+        .flush_every_ms(None)
+        .cache_capacity(16 * 1024 * 1024);
+    let started = Instant::now();
+    loop {
+        match config.open() {
+            // sled wraps its failure to lock into an error of kind `Other`; only the text tells.
+            Err(sled::Error::Io(error))
+                if error.to_string().contains("could not acquire lock") && started.elapsed() < CLOSING =>
+            {
+                thread::sleep(Duration::from_millis(2));
+            }
+            result => return result.map_err(Error::sled("open the database", path, None)),
+        }
+    }
+}

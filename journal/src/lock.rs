@@ -1,0 +1,71 @@
+//! The `lock` file: one process owns the journal, and says which.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fs, process};
+
+use crate::error::Error;
+
+/// Holds the journal's lock until dropped. The file names the holder's pid and is emptied by an orderly end only, so a pid
+/// that a new holder finds in it belongs to a process that ended otherwise.
+pub(crate) struct LockFile {
+    file: File,
+    found_pid: bool,
+    orderly: AtomicBool,
+}
+
+// === impl LockFile ===
+
+impl LockFile {
+    /// Takes the lock of the journal in `dir`, at once or not at all.
+    pub(crate) fn acquire(dir: &Path) -> Result<Self, Error> {
+        let path = dir.join("lock");
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked { path: dir.to_owned(), pid: read_pid(&path) });
+            }
+            Err(TryLockError::Error(error)) => return Err(Error::io("lock", &path)(error)),
+        }
+        let found_pid = read_pid(&path).is_some();
+        let pid = process::id().to_string();
+        file.write_all_at(pid.as_bytes(), 0)
+            .and_then(|()| file.set_len(pid.len() as u64))
+            .map_err(Error::io("write the pid to", &path))?;
+        Ok(Self { file, found_pid, orderly: AtomicBool::new(false) })
+    }
+
+    /// Whether the holder before this one ended without closing the journal.
+    pub(crate) fn follows_a_crash(&self) -> bool {
+        self.found_pid
+    }
+
+    /// Says that everything is written: from now on an end is an orderly one.
+    pub(crate) fn set_orderly(&self) {
+        self.orderly.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        if self.orderly.load(Ordering::Relaxed)
+            && let Err(error) = self.file.set_len(0)
+        {
+            tracing::warn!(%error, "cannot empty the journal's lock file; the next start will look for lost summaries");
+        }
+    }
+}
+
+fn read_pid(path: &Path) -> Option<u32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}

@@ -1,0 +1,92 @@
+//! Reading a journal, from any thread, while it is written.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::events::{Events, Selection};
+use crate::segment::SegmentName;
+use crate::shared::Shared;
+use crate::summaries::Summaries;
+
+/// Reads a journal beside its writer. Cheap to clone; the journal stays open and locked while one exists.
+#[derive(Clone)]
+pub struct Reader {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What is known of a segment without reading its events.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Its name, which is its folder.
+    pub name: String,
+    /// The first sequence number it holds.
+    pub first_seq: u64,
+    /// The last sequence number it holds or held before it was damaged; one less than `first_seq` while it is empty.
+    pub last_seq: u64,
+    /// When it was opened, in whole seconds.
+    pub opened_at: Timestamp,
+    /// How many blocks it has that can be found.
+    pub blocks: u32,
+    /// What its files take, in bytes.
+    pub bytes_on_disk: u64,
+    /// Whether it is the newest one, which is still written to.
+    pub live: bool,
+    /// What is wrong with it as a whole. Single damaged blocks are found by reading only.
+    pub damage: Option<String>,
+}
+
+// === impl Reader ===
+
+impl Reader {
+    /// The last sequence number that can be read: that of the last block written.
+    pub fn head(&self) -> u64 {
+        self.shared.head()
+    }
+
+    /// Summaries of finished requests, newest first, at most `limit`. They are read as the iterator goes, some at a time;
+    /// an error stands for what could not be read, and the iterator goes on after it.
+    pub fn summaries(&self, limit: Option<usize>) -> Result<Summaries, Error> {
+        Summaries::new(Arc::clone(&self.shared), limit)
+    }
+
+    /// Events in order of `seq`. They are read as the iterator goes, block by block; an error stands for a block or a
+    /// segment that is damaged, and the iterator goes on after it.
+    ///
+    /// The events of one request are looked for from the time of its id up to the end of the selection, because frames
+    /// can follow its `response.finished`.
+    pub fn events(&self, selection: Selection) -> Events {
+        Events::new(Arc::clone(&self.shared), selection)
+    }
+
+    /// The segments, oldest first. Each one is opened for it.
+    pub fn segments(&self) -> Result<Vec<SegmentInfo>, Error> {
+        let mut list = Vec::new();
+        for name in self.shared.names() {
+            list.extend(segment_info(&self.shared, name)?);
+        }
+        Ok(list)
+    }
+}
+
+/// Looks at one segment; `None` when it has been disposed of.
+pub(crate) fn segment_info(shared: &Shared, name: SegmentName) -> Result<Option<SegmentInfo>, Error> {
+    let (tail, damage) = match shared.segment(name) {
+        Ok(None) => return Ok(None),
+        Ok(Some(segment)) => (Some(segment.tail()), segment.loss().map(|error| error.to_string())),
+        Err(error @ Error::Damaged { .. }) => (None, Some(error.to_string())),
+        Err(error) => return Err(error),
+    };
+    let found = tail.map_or(name.first_seq - 1, |tail| tail.last_seq);
+    Ok(Some(SegmentInfo {
+        name: name.to_string(),
+        first_seq: name.first_seq,
+        last_seq: found.max(shared.synced_seq(name).unwrap_or(0)),
+        opened_at: name.opened_at,
+        blocks: tail.map_or(0, |tail| tail.blocks),
+        bytes_on_disk: shared.bytes_on_disk(name)?,
+        live: shared.live() == Some(name),
+        damage,
+    }))
+}

@@ -1,0 +1,190 @@
+//! One line about a request, folded from its events.
+
+use std::collections::HashMap;
+
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::envelope::Envelope;
+use crate::event::{Outcome, RequestId, ResponseFinished, Tokens};
+
+/// A request of which nothing was heard for so long is not waited for any longer. The service ends every request it began,
+/// so this only bounds what a bug could leave behind.
+const SILENCE_MAX: SignedDuration = SignedDuration::from_hours(24);
+
+/// How often, in the time of the events, silent requests are looked for.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// What a request was, and how it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The request, as in `X-Request-Id`.
+    pub id: RequestId,
+    /// When `request.received` was recorded.
+    pub at: Timestamp,
+    /// The route's template.
+    pub route: String,
+    /// The model as the client wrote it.
+    pub model: Option<String>,
+    /// The id of the client's key, if it showed one of ours.
+    pub key: Option<String>,
+    /// The HTTP status.
+    pub status: u16,
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Exact usage; `None` when the worker reported none.
+    pub tokens: Option<Tokens>,
+    /// Head read to first content for the client, in milliseconds; `None` when there was none.
+    pub ttft_ms: Option<f64>,
+    /// Head read to last byte for the client, in milliseconds.
+    pub duration_ms: f64,
+    /// The worker that ran the turn.
+    pub worker: Option<String>,
+    /// How many events the request has up to and including `response.finished`.
+    pub events: u64,
+}
+
+/// Folds event lines, given in order, into summaries.
+#[derive(Debug, Default)]
+pub struct SummaryFold {
+    in_flight: HashMap<RequestId, InFlight>,
+    swept_at: Option<Timestamp>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    at: Timestamp,
+    route: String,
+    key: Option<String>,
+    events: u64,
+    heard_at: Timestamp,
+}
+
+/// The fields of `request.received` that a summary shows.
+#[derive(Deserialize)]
+struct Received {
+    route: String,
+    key: Option<String>,
+}
+
+// === impl Summary ===
+
+impl Summary {
+    /// The UTC day whose database holds it.
+    pub(crate) fn day(&self) -> Date {
+        day_of(self.id, self.at)
+    }
+}
+
+/// The UTC day of a request: that of its id, or of `at` for an id that names no time.
+pub(crate) fn day_of(id: RequestId, at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(id.time().unwrap_or(at)).date()
+}
+
+// === impl SummaryFold ===
+
+impl SummaryFold {
+    /// Takes the next event line, and returns the summary of the request that it finishes. A line that is no event is
+    /// passed over; so is a request whose `request.received` was not among the lines.
+    pub fn apply(&mut self, line: &str) -> Option<Summary> {
+        self.apply_envelope(&Envelope::parse(line).ok()?)
+    }
+
+    pub(crate) fn apply_envelope(&mut self, event: &Envelope<'_>) -> Option<Summary> {
+        let id = event.request?;
+        match &*event.kind {
+            "request.received" => {
+                self.sweep(event.at);
+                let Received { route, key } = serde_json::from_str(event.data.get()).ok()?;
+                let (at, heard_at) = (event.at, event.at);
+                self.in_flight.insert(id, InFlight { at, route, key, events: 1, heard_at });
+                None
+            }
+            "response.finished" => {
+                let InFlight { at, route, key, events, .. } = self.in_flight.remove(&id)?;
+                let end: ResponseFinished = serde_json::from_str(event.data.get()).ok()?;
+                Some(Summary {
+                    id,
+                    at,
+                    route,
+                    model: end.model,
+                    key,
+                    status: end.status,
+                    outcome: end.outcome,
+                    stream: end.stream,
+                    tokens: end.tokens,
+                    ttft_ms: end.ttft_ms,
+                    duration_ms: end.duration_ms,
+                    worker: end.worker,
+                    events: events + 1,
+                })
+            }
+            _ => {
+                // Frames that trail behind `response.finished` must not bring their request back.
+                if let Some(request) = self.in_flight.get_mut(&id) {
+                    request.events += 1;
+                    request.heard_at = event.at;
+                }
+                None
+            }
+        }
+    }
+
+    fn sweep(&mut self, now: Timestamp) {
+        let swept_at = *self.swept_at.get_or_insert(now);
+        if now.duration_since(swept_at) >= SWEEP_EVERY {
+            self.swept_at = Some(now);
+            self.in_flight.retain(|_, request| now.duration_since(request.heard_at) < SILENCE_MAX);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(at: &str, id: RequestId, kind: &str, data: &str) -> String {
+        format!(r#"{{"seq":1,"at":"{at}","request":"{id}","type":"{kind}","data":{data}}}"#)
+    }
+
+    const RECEIVED: &str = r#"{"method":"POST","route":"/v1/chat/completions","target":"/v1/chat/completions","key":"k1",
+        "peer":"127.0.0.1:1","headers":[],"body":{"model":"m"}}"#;
+    const FINISHED: &str = r#"{"status":200,"outcome":"ok","model":"m","stream":true,"tokens":null,"finish_reasons":["stop"],
+        "error":null,"worker":"w1","ttft_ms":1.5,"duration_ms":3.25}"#;
+
+    #[test]
+    fn a_request_becomes_exactly_these_fields() {
+        let id: RequestId = "0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b".parse().unwrap();
+        let mut fold = SummaryFold::default();
+        assert_eq!(fold.apply(&line("2026-11-23T10:00:00Z", id, "request.received", RECEIVED)), None);
+        assert_eq!(fold.apply(&line("2026-11-23T10:00:01Z", id, "request.admitted", r#"{"queue_wait_ms":0.0}"#)), None);
+        let end = line("2026-11-23T10:00:02Z", id, "response.finished", FINISHED);
+        let summary = fold.apply(&end).expect("it is finished");
+        assert_eq!(
+            serde_json::to_string(&summary).unwrap(),
+            r#"{"id":"0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b","at":"2026-11-23T10:00:00Z","route":"/v1/chat/completions","#
+                .to_owned()
+                + r#""model":"m","key":"k1","status":200,"outcome":"ok","stream":true,"tokens":null,"ttft_ms":1.5,"#
+                + r#""duration_ms":3.25,"worker":"w1","events":3}"#
+        );
+        assert_eq!(fold.apply(&line("2026-11-23T10:00:03Z", id, "rpc.received", "{}")), None);
+        assert_eq!(fold.apply(&end), None, "a finished request does not come back");
+    }
+
+    #[test]
+    fn only_requests_that_went_silent_are_forgotten() {
+        let mut fold = SummaryFold::default();
+        let (silent, talking, late) = (RequestId::generate(), RequestId::generate(), RequestId::generate());
+        fold.apply(&line("2026-11-20T00:00:00Z", silent, "request.received", RECEIVED));
+        fold.apply(&line("2026-11-20T00:00:00Z", talking, "request.received", RECEIVED));
+        fold.apply(&line("2026-11-20T23:00:00Z", talking, "response.chunk", r#"{"bytes":""}"#));
+        fold.apply(&line("2026-11-21T01:00:00Z", late, "request.received", RECEIVED));
+        assert_eq!(fold.in_flight.len(), 2);
+        assert!(fold.apply(&line("2026-11-21T01:00:01Z", silent, "response.finished", FINISHED)).is_none());
+        assert!(fold.apply(&line("2026-11-21T01:00:01Z", talking, "response.finished", FINISHED)).is_some());
+    }
+}

@@ -1,0 +1,266 @@
+//! Puts the parts together: the order in which they start, and the order in which they stop.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use journal::{EventBody, Journal, Options};
+use scrubbers::Scrubber;
+use secrecy::ExposeSecret;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::backend::app_server::catalog::{self, CatalogError};
+use crate::backend::app_server::locate::{self, LocateError};
+use crate::backend::app_server::process::Spawner;
+use crate::backend::app_server::supervisor::{Status, Supervisor};
+use crate::backend::app_server::worker::WorkerPlan;
+use crate::backend::app_server::{AppServer, home};
+use crate::config::{self, Config};
+use crate::exit::Exit;
+use crate::gateway::keys::Keys;
+use crate::http::{self, App};
+use crate::logging;
+use crate::projections::{Metrics, Projections};
+use crate::record::{Recorder, ScrubEvents, Writer};
+use crate::state_dir::{StateDir, StateDirError};
+
+/// How often expired segments are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How long requests that were cut at the drain deadline may take to say so.
+const CUT_LIMIT: Duration = Duration::from_secs(3);
+
+/// Why the service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No Codex.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// Codex does not tell its models.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// The address is taken or not ours.
+    #[error(
+        "cannot listen on {address}: {source}.\nStop what uses port {port}, or choose another with PORT (--port); 0 picks a free one."
+    )]
+    Bind {
+        /// Host and port.
+        address: String,
+        /// The port.
+        port: u16,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The state folder cannot be used.
+    #[error(transparent)]
+    StateDir(#[from] StateDirError),
+    /// The journal cannot be used.
+    #[error("{0}")]
+    Journal(#[from] journal::Error),
+    /// The scrubber cannot be built.
+    #[error("cannot prepare the scrubber: {0}")]
+    Scrubber(#[from] scrubbers::Error),
+    /// The metrics cannot be set up.
+    #[error("cannot prepare the metrics: {0}")]
+    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// The operating system refused something basic.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A service that is up.
+#[derive(Debug)]
+pub struct Service {
+    app: Arc<App>,
+    address: std::net::SocketAddr,
+    recorder_thread: Writer,
+    /// The tasks beside the requests.
+    tasks: TaskTracker,
+    /// Cancelled when those tasks must end.
+    stop: CancellationToken,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+// === impl StartError ===
+
+impl StartError {
+    /// The exit code for it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Locate(_) | Self::Catalog(CatalogError::Command { .. } | CatalogError::Malformed { .. }) => {
+                Exit::Unavailable
+            }
+            Self::Journal(journal::Error::NewerFormat { .. }) => Exit::Configuration,
+            Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
+            | Self::Catalog(CatalogError::Cache { .. })
+            | Self::Bind { .. }
+            | Self::StateDir(_) => Exit::TemporaryFailure,
+            Self::Journal(_) | Self::Scrubber(_) | Self::Metrics(_) | Self::System(_) => Exit::Internal,
+        }
+    }
+}
+
+// === impl Service ===
+
+impl Service {
+    /// Starts everything, in the order in which one part relies on the other: what can be wrong with the machine is found
+    /// before anything is touched, and nothing happens before it can be recorded.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let config = Arc::new(config);
+        let scrubber = Arc::new(scrubber(&config)?);
+        logging::init(scrubber.clone());
+        for warning in &config.warnings {
+            tracing::warn!(kind = "config", "{warning}");
+        }
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let path = std::env::var("PATH").unwrap_or_default();
+        let binary = config.codex_bin.to_string_lossy();
+        let codex = locate::locate(&binary, &path, config.worker_startup_timeout).await?;
+        let listener = bind(&config).await?;
+        let address = listener.local_addr()?;
+        let state_dir = StateDir::prepare(&config.state_dir)?;
+        let options = Options { segment_period: config.segment_period, ..Options::default() };
+        let journal = Journal::open(&state_dir.journal(), options, Arc::new(ScrubEvents(scrubber.clone())))?;
+        let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
+        let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(Metrics::new(models)?))?;
+        let catalog =
+            catalog::catalog(&codex, &state_dir.catalogs(), &config.codex_model, config.worker_startup_timeout).await?;
+        let homes = homes(&state_dir);
+
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let started = EventBody::ServiceStarted {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            address: address.to_string(),
+            config_digest: config::digest(&config),
+        };
+        recorder.record(None, started).await;
+        let plan = WorkerPlan {
+            config: config.clone(),
+            codex,
+            catalog,
+            homes,
+            own_binary: std::env::current_exe()?,
+            spawner: Spawner::new()?,
+            recorder: recorder.clone(),
+        };
+        let status = if config.use_app_server {
+            Supervisor::start(plan, stop.clone(), &tasks)
+        } else {
+            tokio::sync::watch::channel(Status::default()).1
+        };
+        let app = Arc::new(App {
+            keys: Keys::new(config.api_key.as_ref()),
+            backend: AppServer::new(&config, status),
+            recorder: recorder.clone(),
+            scrubber,
+            requests: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            cut: CancellationToken::new(),
+            config,
+        });
+        tasks.spawn(http::server::serve(app.clone(), listener));
+        tasks.spawn(sweep(recorder, app.config.clone(), stop.clone()));
+        Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> std::net::SocketAddr {
+        self.address
+    }
+
+    /// Runs until a signal asks for the end, then ends in order: no new requests, the running ones, the worker, the journal.
+    pub async fn run(mut self) {
+        let reason = self.signalled().await;
+        let app = self.app.clone();
+        app.draining.cancel();
+        let requests = app.recorder.projections().requests_in_flight();
+        app.recorder.record(None, EventBody::ServiceDraining { reason: reason.to_owned(), requests }).await;
+        app.requests.close();
+        tokio::select! {
+            () = app.requests.wait() => {}
+            () = tokio::time::sleep(app.config.drain_timeout) => {}
+            _ = self.signalled() => tracing::warn!("a second signal: not waiting for requests any longer"),
+        }
+        let requests_cut = app.recorder.projections().requests_in_flight();
+        app.cut.cancel();
+        if tokio::time::timeout(CUT_LIMIT, app.requests.wait()).await.is_err() {
+            tracing::warn!("some connections did not end in time");
+        }
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        app.recorder.record(None, EventBody::ServiceStopped { requests_cut }).await;
+        app.recorder.close().await;
+        self.recorder_thread.join();
+    }
+
+    async fn signalled(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn scrubber(config: &Config) -> Result<Scrubber, scrubbers::Error> {
+    let secrets = [
+        ("proxy-api-key", &config.api_key),
+        ("metrics-token", &config.metrics_token),
+        ("upstream-api-key", &config.upstream_api_key),
+    ];
+    let builder = secrets.into_iter().fold(Scrubber::builder(), |builder, (name, secret)| match secret {
+        Some(secret) => builder.secret(name, secret.expose_secret()),
+        None => builder,
+    });
+    builder.build()
+}
+
+async fn bind(config: &Config) -> Result<TcpListener, StartError> {
+    let failed =
+        |source| StartError::Bind { address: format!("{}:{}", config.host, config.port), port: config.port, source };
+    TcpListener::bind((config.host.as_str(), config.port)).await.map_err(failed)
+}
+
+fn homes(state_dir: &StateDir) -> PathBuf {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let homes = home::base_folder(state_dir.path(), runtime.as_deref());
+    home::sweep(&homes);
+    homes
+}
+
+/// Disposes of what is past its time, now and then until `stop`.
+async fn sweep(recorder: Recorder, config: Arc<Config>, stop: CancellationToken) {
+    let policy = match retention::Policy::try_new(config.content_ttl, config.summary_ttl) {
+        Ok(policy) => policy,
+        Err(error) => return tracing::error!(%error, "nothing is disposed of"),
+    };
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = interval.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let swept = recorder.with_journal(move |journal| retention::sweep(journal, Timestamp::now(), policy)).await;
+        if let Some(Err(error)) = swept {
+            tracing::error!(%error, "the sweep for expired traces failed; it is tried again");
+        }
+    }
+}
+
+/// The line that tells where the service listens.
+pub fn listening_line(address: std::net::SocketAddr) -> String {
+    format!("codex-proxy listening on http://{address}/v1")
+}
+
+/// The state folder of `demo`, beside the real one.
+pub fn demo_state_dir(state_dir: &Path) -> PathBuf {
+    let mut name = state_dir.file_name().unwrap_or_default().to_owned();
+    name.push("-demo");
+    state_dir.with_file_name(name)
+}

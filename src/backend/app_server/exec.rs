@@ -1,0 +1,109 @@
+//! `codex-proxy worker-exec`: the last step before a worker process becomes Codex.
+//!
+//! It runs in the child, after the fork and before the exec, so that everything set here binds Codex alone: the signal that
+//! ends it when the proxy dies, and the file access it keeps (Landlock, where the kernel has it).
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Arguments of the hidden subcommand.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WorkerExec {
+    /// The proxy's process id; the worker ends if it is not the parent.
+    #[arg(long)]
+    parent: i32,
+    /// A folder or file that the worker may change.
+    #[arg(long = "writable")]
+    writable: Vec<PathBuf>,
+    /// A folder that the worker may read although it lies outside of the system's own.
+    #[arg(long = "readable")]
+    readable: Vec<PathBuf>,
+    /// The program and its arguments.
+    #[arg(last = true, required = true)]
+    command: Vec<OsString>,
+}
+
+/// What a program on Linux and Codex read of the system: libraries, certificates, name resolution, devices.
+const SYSTEM_FOLDERS: [&str; 12] = [
+    "/bin",
+    "/dev",
+    "/etc",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/opt",
+    "/proc",
+    "/sbin",
+    "/sys",
+    "/usr",
+    "/run/systemd/resolve",
+];
+
+// === impl WorkerExec ===
+
+impl WorkerExec {
+    /// The arguments that make `codex-proxy` run `command` with these bounds.
+    pub fn arguments(writable: &[PathBuf], readable: &[PathBuf], command: &[OsString]) -> Vec<OsString> {
+        let mut arguments: Vec<OsString> =
+            vec!["worker-exec".into(), "--parent".into(), std::process::id().to_string().into()];
+        for (flag, paths) in [("--writable", writable), ("--readable", readable)] {
+            for path in paths {
+                arguments.extend([flag.into(), path.into()]);
+            }
+        }
+        arguments.push("--".into());
+        arguments.extend_from_slice(command);
+        arguments
+    }
+
+    /// Becomes the command. Returns only if that failed.
+    pub fn exec(self) -> std::io::Error {
+        if let Err(error) = self.die_with_parent() {
+            return error;
+        }
+        if let Err(error) = self.restrict_files() {
+            return std::io::Error::other(format!("Landlock refused the rules: {error}"));
+        }
+        let (program, arguments) = self.command.split_first().expect("clap requires at least one");
+        Command::new(program).args(arguments).exec()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn die_with_parent(&self) -> std::io::Result<()> {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // The parent may have ended before the line above; then nobody would ever send that signal.
+        match rustix::process::getppid() {
+            Some(parent) if parent.as_raw_nonzero().get() == self.parent => Ok(()),
+            _ => Err(std::io::Error::other("the proxy is gone")),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn die_with_parent(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Best effort by design: a kernel without Landlock enforces nothing, and Codex runs as it would without us.
+    #[cfg(target_os = "linux")]
+    fn restrict_files(&self) -> Result<(), landlock::RulesetError> {
+        use landlock::{ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules};
+        let abi = ABI::V3;
+        let program_folder = self.command.first().and_then(|program| Path::new(program).parent());
+        let readable = SYSTEM_FOLDERS.iter().map(Path::new).chain(self.readable.iter().map(PathBuf::as_path));
+        Ruleset::default()
+            .handle_access(AccessFs::from_all(abi))?
+            .create()?
+            .add_rules(path_beneath_rules(readable.chain(program_folder), AccessFs::from_read(abi)))?
+            .add_rules(path_beneath_rules(["/dev"], AccessFs::from_file(abi)))?
+            .add_rules(path_beneath_rules(&self.writable, AccessFs::from_all(abi)))?
+            .restrict_self()?;
+        Ok(())
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn restrict_files(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,106 @@
+//! The `codex app-server` backend: many turns side by side on one supervised worker.
+//!
+//! [`codec`] frames, [`protocol`] types, [`connection`] converses, [`notifications`] interprets; [`locate`], [`catalog`],
+//! [`home`], [`exec`] and [`process`] bring a process up, [`worker`] is one that answers, [`supervisor`] keeps it so.
+
+pub mod backoff;
+pub mod catalog;
+pub mod codec;
+pub mod connection;
+pub mod exec;
+pub mod home;
+pub mod locate;
+pub mod notifications;
+pub mod process;
+pub mod protocol;
+pub mod supervisor;
+pub mod turn;
+pub mod worker;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::RequestId;
+use tokio::sync::{Semaphore, TryAcquireError, watch};
+
+use self::connection::CallError;
+use self::supervisor::{Status, WorkerState};
+use self::turn::Turn;
+use crate::config::Config;
+use crate::turn::TurnPlan;
+
+/// Takes turns to the worker that is ready.
+#[derive(Debug)]
+pub struct AppServer {
+    status: watch::Receiver<Status>,
+    slots: Arc<Semaphore>,
+    sandbox: String,
+    call_timeout: Duration,
+}
+
+/// Why a turn did not start.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TurnStartError {
+    /// No worker is ready.
+    #[error("app-server worker is not ready")]
+    NotReady,
+    /// All places on the worker are taken.
+    #[error("app-server worker at capacity")]
+    AtCapacity,
+    /// The worker said no, or nothing.
+    #[error(transparent)]
+    Call(#[from] CallError),
+}
+
+// === impl AppServer ===
+
+impl AppServer {
+    /// A backend on the worker that `status` tells of.
+    pub fn new(config: &Config, status: watch::Receiver<Status>) -> Self {
+        Self {
+            status,
+            slots: Arc::new(Semaphore::new(config.worker_max_concurrency)),
+            sandbox: config.sandbox_mode.to_string(),
+            call_timeout: config.worker_request_timeout,
+        }
+    }
+
+    /// What is known of the worker right now.
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// Whether turns can be started.
+    pub fn is_ready(&self) -> bool {
+        self.status.borrow().state == WorkerState::Ready
+    }
+
+    /// Waits until turns can be started.
+    pub async fn until_ready(&self) {
+        let mut status = self.status.clone();
+        if status.wait_for(|status| status.state == WorkerState::Ready).await.is_err() {
+            // The supervisor is gone: no worker will ever be ready.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Whether the worker knows a model of that name.
+    pub fn knows_model(&self, model: &str) -> bool {
+        self.status.borrow().ready.as_ref().is_some_and(|worker| worker.models.contains(model))
+    }
+
+    /// Starts one turn for each of `plans`, side by side; all of them or none.
+    pub async fn start_turns(&self, plans: &[TurnPlan], request: RequestId) -> Result<Vec<Turn>, TurnStartError> {
+        let worker = self.status.borrow().ready.clone().ok_or(TurnStartError::NotReady)?;
+        let wanted = u32::try_from(plans.len()).map_err(|_| TurnStartError::AtCapacity)?;
+        let mut slots = self.slots.clone().try_acquire_many_owned(wanted).map_err(|error| match error {
+            TryAcquireError::NoPermits => TurnStartError::AtCapacity,
+            TryAcquireError::Closed => TurnStartError::NotReady,
+        })?;
+        let starts = plans.iter().map(|plan| {
+            let slot = slots.split(1).expect("as many slots as plans were taken");
+            Turn::start(&worker, plan, &self.sandbox, request, self.call_timeout, slot)
+        });
+        Ok(futures_util::future::try_join_all(starts).await?)
+    }
+}

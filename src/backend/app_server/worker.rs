@@ -1,0 +1,261 @@
+//! One worker: a `codex app-server` process that was started, shaken hands with, and takes turns until it ends.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use journal::EventBody;
+use secrecy::ExposeSecret;
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::process::Command;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{CallError, Connection};
+use super::exec::WorkerExec;
+use super::home::{self, HomeError, UPSTREAM_KEY_VARIABLE, WorkerHome};
+use super::locate::Codex;
+use super::process::{Process, Spawner};
+use super::protocol::{Initialize, Initialized, ModelList, ModelPage};
+use crate::config::Config;
+use crate::record::Recorder;
+
+/// Variables of the proxy's own environment that a worker gets; all others stay away from it.
+const INHERITED: [&str; 15] = [
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "RUST_LOG",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
+
+/// What every worker is started with.
+#[derive(Debug)]
+pub struct WorkerPlan {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The Codex to run.
+    pub codex: Codex,
+    /// The sanitized model catalog.
+    pub catalog: String,
+    /// The folder for workers' homes.
+    pub homes: PathBuf,
+    /// `codex-proxy` itself, for `worker-exec`.
+    pub own_binary: PathBuf,
+    /// Starts processes.
+    pub spawner: Spawner,
+    /// Where everything is recorded.
+    pub recorder: Recorder,
+}
+
+/// A worker that answers.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its name, unique within one run of the service.
+    pub name: Arc<str>,
+    /// The conversation with it.
+    pub connection: Connection,
+    /// The models it knows.
+    pub models: Arc<BTreeSet<String>>,
+    /// When it was started.
+    pub spawned_at: Instant,
+    process: Process,
+    /// Its pipes' tasks; done when its output has ended.
+    tasks: TaskTracker,
+    _home: WorkerHome,
+}
+
+/// Why a worker did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No place to live in.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// The process could not be started.
+    #[error("cannot start {}: {source}", binary.display())]
+    Spawn {
+        /// The binary.
+        binary: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// It runs, or ran, and did not get through the handshake.
+    #[error("handshake failed: {error}{}{last_words}", if last_words.is_empty() { "" } else { "; the last it wrote on stderr: " })]
+    Handshake {
+        /// What went wrong.
+        error: CallError,
+        /// The last line it wrote on stderr.
+        last_words: String,
+    },
+}
+
+// === impl Worker ===
+
+impl Worker {
+    /// Starts the process, shakes hands, and asks for its models.
+    pub async fn start(plan: &WorkerPlan, name: Arc<str>) -> Result<Self, StartError> {
+        let config = &plan.config;
+        let home = WorkerHome::create(&plan.homes, &name, config, &plan.catalog)?;
+        let spawned_at = Instant::now();
+        let (process, pipes) = plan
+            .spawner
+            .spawn(command(plan, &home))
+            .await
+            .map_err(|source| StartError::Spawn { binary: plan.codex.binary.clone(), source })?;
+        plan.recorder
+            .record(
+                None,
+                EventBody::WorkerSpawned {
+                    worker: name.to_string(),
+                    pid: process.id(),
+                    version: plan.codex.version.to_string(),
+                },
+            )
+            .await;
+        let tasks = TaskTracker::new();
+        let last_words = Arc::new(Mutex::new(String::new()));
+        tasks.spawn(record_stderr(pipes.stderr, name.to_string(), plan.recorder.clone(), last_words.clone()));
+        let connection = Connection::open(&name, pipes.stdout, pipes.stdin, plan.recorder.clone(), &tasks);
+        tasks.close();
+        let mut worker = Self { name, connection, models: Arc::default(), spawned_at, process, tasks, _home: home };
+        match worker.handshake(plan).await {
+            Ok(()) => Ok(worker),
+            Err(error) => {
+                let name = worker.name.clone();
+                let status = worker.stop(Duration::ZERO).await;
+                // Only now is everything read that it had to say.
+                let last_words = last_words.lock().expect("no holder of this lock can panic").clone();
+                let error = StartError::Handshake { error, last_words };
+                plan.recorder.record(None, unhealthy(&name, &error)).await;
+                plan.recorder.record(None, exited(&name, status.ok(), false, spawned_at)).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the process ends and everything it wrote is read.
+    pub async fn exit(&mut self) -> Option<ExitStatus> {
+        let status = self.process.wait().await.ok();
+        self.tasks.wait().await;
+        status
+    }
+
+    /// Ends the process, by force after `grace`.
+    pub async fn stop(self, grace: Duration) -> std::io::Result<ExitStatus> {
+        let status = self.process.stop(grace).await;
+        self.tasks.wait().await;
+        status
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    async fn handshake(&mut self, plan: &WorkerPlan) -> Result<(), CallError> {
+        let config = &plan.config;
+        let limit = config.worker_handshake_timeout;
+        let initialized: Initialized = self.connection.call("initialize", &Initialize::default(), None, limit).await?;
+        self.connection.notify("initialized");
+        let handshaken = EventBody::WorkerHandshaken {
+            worker: self.name.to_string(),
+            user_agent: initialized.user_agent,
+            after_ms: self.spawned_at.elapsed().as_secs_f64() * 1e3,
+        };
+        plan.recorder.record(None, handshaken).await;
+        self.models = Arc::new(self.list_models(config.worker_startup_timeout).await?);
+        let ready = EventBody::WorkerReady {
+            worker: self.name.to_string(),
+            after_ms: self.spawned_at.elapsed().as_secs_f64() * 1e3,
+            models: self.models.len(),
+        };
+        plan.recorder.record(None, ready).await;
+        Ok(())
+    }
+
+    async fn list_models(&self, limit: Duration) -> Result<BTreeSet<String>, CallError> {
+        let mut models = BTreeSet::new();
+        let mut cursor = None;
+        loop {
+            let params = ModelList { include_hidden: true, cursor };
+            let page: ModelPage = self.connection.call("model/list", &params, None, limit).await?;
+            models.extend(page.data.into_iter().map(|model| model.model));
+            cursor = page.next_cursor;
+            if cursor.is_none() {
+                return Ok(models);
+            }
+        }
+    }
+}
+
+/// `worker.exited` for a worker that ran since `spawned_at`.
+pub fn exited(worker: &str, status: Option<ExitStatus>, expected: bool, spawned_at: Instant) -> EventBody {
+    use std::os::unix::process::ExitStatusExt;
+    EventBody::WorkerExited {
+        worker: worker.to_owned(),
+        code: status.and_then(|status| status.code()),
+        signal: status.and_then(|status| status.signal()),
+        expected,
+        uptime_ms: spawned_at.elapsed().as_secs_f64() * 1e3,
+    }
+}
+
+fn unhealthy(worker: &str, error: &StartError) -> EventBody {
+    let timed_out = matches!(error, StartError::Handshake { error: CallError::TimedOut { .. }, .. });
+    let reason = if timed_out { "handshake_timeout" } else { "handshake_failed" };
+    EventBody::WorkerUnhealthy { worker: worker.to_owned(), reason: reason.to_owned(), detail: error.to_string() }
+}
+
+fn command(plan: &WorkerPlan, home: &WorkerHome) -> Command {
+    let config = &plan.config;
+    let mut writable = vec![home.codex_home(), home.working_folder(), home.temporary_folder()];
+    if config.upstream_base_url.is_none() {
+        writable.push(home::operator_login(config));
+    }
+    let readable: Vec<PathBuf> =
+        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(std::env::var_os).map(PathBuf::from).collect();
+    let codex: [OsString; 2] = [plan.codex.binary.clone().into(), "app-server".into()];
+    let mut command = Command::new(&plan.own_binary);
+    command
+        .args(WorkerExec::arguments(&writable, &readable, &codex))
+        .current_dir(home.working_folder())
+        .env_clear()
+        .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .env("NO_COLOR", "1")
+        .env("HOME", home.codex_home())
+        .env("TMPDIR", home.temporary_folder())
+        .env("SQLITE_TMPDIR", home.temporary_folder())
+        .env("CODEX_HOME", home.codex_home());
+    if let Some(key) = &config.upstream_api_key {
+        command.env(UPSTREAM_KEY_VARIABLE, key.expose_secret());
+    }
+    command
+}
+
+async fn record_stderr(
+    stderr: impl AsyncRead + Unpin,
+    worker: String,
+    recorder: Recorder,
+    last_words: Arc<Mutex<String>>,
+) {
+    let mut lines = BufReader::new(stderr).split(b'\n');
+    while let Ok(Some(line)) = lines.next_segment().await {
+        let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
+        if !line.is_empty() {
+            last_words.lock().expect("no holder of this lock can panic").clone_from(&line);
+            recorder.record(None, EventBody::WorkerStderr { worker: worker.clone(), line }).await;
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! What runs the turns.
+
+pub mod app_server;

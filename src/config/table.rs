@@ -1,0 +1,294 @@
+//! The table of settings: the one place that says what can be configured, how it is called, and what it means.
+//!
+//! From each entry the macro makes a field of [`Config`], a line of [`SETTINGS`] and the reading of the value.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use self::Fallback::{Folder as InFolder, Text, Unset};
+use super::form::{
+    BaseUrl, Count, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, Period, SandboxMode, Secret, Size,
+};
+use super::form::{Stage, Switch};
+use super::layers::Layers;
+use super::mistake::Warning;
+use super::models::Models;
+use super::origin::{Origin, Valued};
+
+/// What there is to know about one setting.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its key in the configuration file, with its section.
+    pub key: &'static str,
+    /// Its environment variable.
+    pub env: &'static str,
+    /// Its flag, without the dashes, if it has one.
+    pub flag: Option<&'static str>,
+    /// What holds when nothing sets it.
+    pub default: Fallback,
+    /// What it means, in one line.
+    pub meaning: &'static str,
+    /// Whether its value must never be shown.
+    pub secret: bool,
+    /// What is allowed, for people.
+    pub allowed: fn() -> String,
+}
+
+/// What holds when nothing sets a setting.
+#[derive(Debug, Clone, Copy)]
+pub enum Fallback {
+    /// Nothing.
+    Unset,
+    /// This text, read like any other.
+    Text(&'static str),
+    /// A folder of the user.
+    Folder(Folder),
+}
+
+/// A folder of the user: `$VARIABLE/below`, else `~/home/below`.
+#[derive(Debug, Clone, Copy)]
+pub struct Folder {
+    /// The variable of the XDG Base Directory Specification, if the folder follows it.
+    pub variable: Option<&'static str>,
+    /// What to use below `$HOME` without it.
+    pub home: &'static str,
+    /// Our folder or file there.
+    pub below: &'static str,
+}
+
+/// One line of `config show`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The key in the configuration file.
+    pub key: String,
+    /// The value, masked if it is a secret.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
+}
+
+/// Where the configuration file is looked for when nobody names one.
+pub(super) const CONFIG_FILE: Folder =
+    Folder { variable: Some("XDG_CONFIG_HOME"), home: ".config", below: "codex-proxy/config.toml" };
+
+const STATE_FOLDER: Folder = Folder { variable: Some("XDG_STATE_HOME"), home: ".local/state", below: "codex-proxy" };
+
+const CODEX_FOLDER: Folder = Folder { variable: None, home: "", below: ".codex" };
+
+macro_rules! flag {
+    () => {
+        None
+    };
+    ($flag:literal) => {
+        Some($flag)
+    };
+}
+
+macro_rules! settings {
+    ($(
+        #[doc = $meaning:literal]
+        $field:ident: $form:ty { key: $key:literal, env: $env:literal, $(flag: $flag:literal,)? default: $default:expr }
+    )+) => {
+        /// Every setting, in the order of the documentation.
+        pub const SETTINGS: &[Setting] = &[$(
+            Setting {
+                key: $key,
+                env: $env,
+                flag: flag!($($flag)?),
+                default: $default,
+                meaning: $meaning.trim_ascii(),
+                secret: <$form as Form>::SECRET,
+                allowed: <$form as Form>::allowed,
+            },
+        )+];
+
+        /// The configuration in force: every value is valid, and its origin is known.
+        #[derive(Clone)]
+        pub struct Config {
+            $(
+                #[doc = $meaning]
+                pub $field: <$form as Form>::Value,
+            )+
+            /// The names that clients may use for models.
+            pub models: Models,
+            /// The configuration file that was read, if there was one.
+            pub file: Option<PathBuf>,
+            /// What was set to no effect; to be logged at start.
+            pub warnings: Vec<Warning>,
+            /// In the order of [`SETTINGS`].
+            origins: Vec<Origin>,
+        }
+
+        /// The settings as far as they could be read.
+        pub(super) struct Draft {
+            $(pub(super) $field: Option<Valued<<$form as Form>::Value>>,)+
+        }
+
+        impl Draft {
+            /// Reads every setting, whatever is wrong with some of them.
+            pub(super) fn read(layers: &mut Layers<'_>) -> Self {
+                let mut settings = SETTINGS.iter();
+                Self { $($field: settings.next().and_then(|setting| layers.value::<$form>(setting)),)+ }
+            }
+
+            /// The configuration, if every setting could be read.
+            pub(super) fn complete(self, models: Models, file: Option<PathBuf>, warnings: Vec<Warning>) -> Option<Config> {
+                $(let $field = self.$field?;)+
+                let origins = vec![$($field.origin,)+];
+                Some(Config { $($field: $field.value,)+ models, file, warnings, origins })
+            }
+        }
+
+        impl Config {
+            /// The values for people, in the order of [`SETTINGS`].
+            fn shown(&self) -> Vec<String> {
+                vec![$(<$form as Form>::show(&self.$field),)+]
+            }
+        }
+    };
+}
+
+settings! {
+    /// Port to listen on; 0 picks a free one.
+    port: Count<u16, 0, 65_535> { key: "server.port", env: "PORT", flag: "port", default: Text("11435") }
+    /// Address to listen on; `0.0.0.0` for every network interface.
+    host: Host { key: "server.host", env: "PROXY_HOST", flag: "host", default: Text("127.0.0.1") }
+    /// Folder for the journal, its keys and the control socket; made with mode 0700.
+    state_dir: FilePath { key: "server.state_dir", env: "PROXY_STATE_DIR", flag: "state-dir", default: InFolder(STATE_FOLDER) }
+    /// Which family of model names `/v1/models` advertises; both are accepted.
+    stage: Stage { key: "server.env", env: "PROXY_ENV", default: Text("prod") }
+    /// Largest request body; a larger one is refused with 413.
+    max_body_bytes: Size { key: "server.max_body_bytes", env: "PROXY_MAX_BODY_BYTES", default: Text("16MiB") }
+    /// Longest time for one request as a whole; then 504.
+    timeout: Millis<1> { key: "server.timeout_ms", env: "PROXY_TIMEOUT_MS", default: Text("300000") }
+    /// Longest silence of the worker within a turn; then 504. Slow reasoning sends nothing for long.
+    idle_timeout: Millis<1> { key: "server.idle_timeout_ms", env: "PROXY_IDLE_TIMEOUT_MS", default: Text("120000") }
+    /// How long running requests may take to end once the service was told to stop.
+    drain_timeout: Millis<0> { key: "server.drain_timeout_ms", env: "PROXY_DRAIN_TIMEOUT_MS", default: Text("30000") }
+
+    /// The key that clients present as `Authorization: Bearer …`; kept as a hash.
+    api_key: Maybe<Secret> { key: "auth.api_key", env: "PROXY_API_KEY", default: Unset }
+    /// Whether `/v1/models` asks for the key too.
+    protect_models: Switch { key: "auth.protect_models", env: "PROXY_PROTECT_MODELS", default: Text("false") }
+
+    /// Whether a request that does not say `stream` gets a stream.
+    default_stream: Switch { key: "chat.default_stream", env: "PROXY_DEFAULT_STREAM", default: Text("false") }
+    /// Largest `n` of a chat request.
+    max_chat_choices: Count<usize, 1, 128> { key: "chat.max_choices", env: "PROXY_MAX_CHAT_CHOICES", default: Text("5") }
+
+    /// Time between `: keepalive` comments of a stream.
+    sse_keepalive: Millis<1> { key: "stream.keepalive_ms", env: "PROXY_SSE_KEEPALIVE_MS", default: Text("15000") }
+    /// A stream's head goes out after this time at the latest; a failure before is a real HTTP status.
+    stream_head: Millis<0> { key: "stream.head_ms", env: "PROXY_STREAM_HEAD_MS", default: Text("1000") }
+
+    /// Whether `/metrics` exists.
+    enable_metrics: Switch { key: "metrics.enabled", env: "PROXY_ENABLE_METRICS", default: Text("false") }
+    /// The token that opens `/metrics` from anywhere.
+    metrics_token: Maybe<Secret> { key: "metrics.token", env: "PROXY_METRICS_TOKEN", default: Unset }
+    /// Whether `/metrics` is open to this machine without a token.
+    metrics_allow_loopback: Switch { key: "metrics.allow_loopback", env: "PROXY_METRICS_ALLOW_LOOPBACK", default: Text("true") }
+
+    /// The Codex binary: a path, or a name looked up in `PATH`.
+    codex_bin: FilePath { key: "codex.bin", env: "CODEX_BIN", flag: "codex-bin", default: Text("codex") }
+    /// The operator's own Codex folder, for its login; workers get a private one.
+    codex_home: FilePath { key: "codex.home", env: "CODEX_HOME", default: InFolder(CODEX_FOLDER) }
+    /// The model that every alias leads to unless it names another.
+    codex_model: Name { key: "codex.model", env: "CODEX_MODEL", flag: "model", default: Text("gpt-5.2") }
+    /// Whether turns run on `codex app-server`; `false` disables the backend.
+    use_app_server: Switch { key: "codex.use_app_server", env: "PROXY_USE_APP_SERVER", default: Text("true") }
+    /// What commands of the worker may touch.
+    sandbox_mode: SandboxMode { key: "codex.sandbox_mode", env: "PROXY_SANDBOX_MODE", default: Text("read-only") }
+
+    /// A Responses API for the worker to call; without it Codex uses its own login.
+    upstream_base_url: Maybe<BaseUrl> { key: "upstream.base_url", env: "PROXY_UPSTREAM_BASE_URL", flag: "upstream-base-url", default: Unset }
+    /// The key for that API.
+    upstream_api_key: Maybe<Secret> { key: "upstream.api_key", env: "PROXY_UPSTREAM_API_KEY", default: Unset }
+
+    /// Turns that may run side by side on one worker.
+    worker_max_concurrency: Count<usize, 1, 65_535> { key: "worker.max_concurrency", env: "WORKER_MAX_CONCURRENCY", default: Text("128") }
+    /// Longest time for one turn on a worker; then 504.
+    worker_request_timeout: Millis<1> { key: "worker.request_timeout_ms", env: "WORKER_REQUEST_TIMEOUT_MS", default: Text("120000") }
+    /// Longest time from the start of a worker to ready.
+    worker_startup_timeout: Millis<1> { key: "worker.startup_timeout_ms", env: "WORKER_STARTUP_TIMEOUT_MS", default: Text("8000") }
+    /// Longest time for a worker to answer `initialize`.
+    worker_handshake_timeout: Millis<1> { key: "worker.handshake_timeout_ms", env: "WORKER_HANDSHAKE_TIMEOUT_MS", default: Text("5000") }
+    /// Time between asking a worker to end and ending it.
+    worker_shutdown_grace: Millis<0> { key: "worker.shutdown_grace_ms", env: "WORKER_SHUTDOWN_GRACE_MS", default: Text("5000") }
+    /// Wait before the first restart of a worker; doubles with each failure in a row.
+    worker_backoff_initial: Millis<1> { key: "worker.backoff_initial_ms", env: "WORKER_BACKOFF_INITIAL_MS", default: Text("500") }
+    /// Longest wait before a restart.
+    worker_backoff_max: Millis<1> { key: "worker.backoff_max_ms", env: "WORKER_BACKOFF_MAX_MS", default: Text("5000") }
+    /// Failures in a row after which a restart is tried once a minute and readiness is off.
+    worker_restart_max: Count<u32, 0, 1_000_000> { key: "worker.restart_max", env: "WORKER_RESTART_MAX", default: Text("25") }
+
+    /// Time that one segment of the journal covers.
+    segment_period: Period { key: "journal.segment_period", env: "PROXY_JOURNAL_SEGMENT_PERIOD", default: Text("1h") }
+    /// How long the content of requests and answers is kept.
+    content_ttl: Period { key: "retention.content_ttl", env: "PROXY_RETENTION_CONTENT_TTL", default: Text("72h") }
+    /// How long the summaries of requests are kept.
+    summary_ttl: Period { key: "retention.summary_ttl", env: "PROXY_RETENTION_SUMMARY_TTL", default: Text("90d") }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// Every value with its origin, secrets masked, in the order of the documentation.
+    pub fn rows(&self) -> Vec<Row> {
+        let settings = SETTINGS.iter().zip(self.shown()).zip(&self.origins);
+        let row = |((setting, value), origin): ((&Setting, String), &Origin)| Row {
+            key: setting.key.to_owned(),
+            value,
+            origin: origin.to_string(),
+        };
+        settings.map(row).chain(self.models.rows()).collect()
+    }
+
+    /// Where the value of a key came from; `None` if there is no such key.
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        let at = SETTINGS.iter().position(|setting| setting.key == key)?;
+        self.origins.get(at)
+    }
+}
+
+impl fmt::Debug for Config {
+    // By hand so that secrets look the same here as everywhere else.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.rows().into_iter().map(|row| (row.key, row.value));
+        f.debug_map().entries(entries).finish()
+    }
+}
+
+// === impl Setting ===
+
+impl Setting {
+    /// The default for people.
+    pub fn default_text(&self) -> String {
+        match self.default {
+            Unset => NOT_SET.to_owned(),
+            Text(text) => text.to_owned(),
+            InFolder(folder) => folder.to_string(),
+        }
+    }
+}
+
+// === impl Folder ===
+
+impl Folder {
+    /// The folder itself, given a way to look variables up; `None` if none of them says where.
+    pub(super) fn resolve<'a>(&self, variable: impl Fn(&str) -> Option<&'a str>) -> Option<PathBuf> {
+        // The specification asks to ignore relative paths.
+        let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = self.variable.and_then(absolute).or_else(|| Some(absolute("HOME")?.join(self.home)))?;
+        Some(base.join(self.below))
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let home = PathBuf::from("~").join(self.home).join(self.below);
+        match self.variable {
+            Some(variable) => write!(f, "${variable}/{}, else {}", self.below, home.display()),
+            None => write!(f, "{}", home.display()),
+        }
+    }
+}

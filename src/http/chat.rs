@@ -1,0 +1,328 @@
+//! `POST /v1/chat/completions`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, header, request};
+use journal::{EventBody, Outcome};
+use serde_json::Value;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::App;
+use super::error::ApiError;
+use super::exchange::{ClientGone, Exchange};
+use super::turns::{Limits, Step, Turns};
+use crate::openai::chat::Envelope;
+use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
+use crate::openai::chat::completion::completion;
+use crate::openai::chat::request::ChatRequest;
+use crate::openai::chat::stream::ChunkWriter;
+use crate::openai::sse;
+use crate::turn::{Effort, TurnPlan};
+
+/// Names the accepted fields that have no effect.
+const IGNORED_PARAMS: HeaderName = HeaderName::from_static("x-proxy-ignored-params");
+
+/// A worker that was lost is back within this time, or the request is not worth waiting with.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
+
+/// A request that may run.
+struct Admitted {
+    plans: Vec<TurnPlan>,
+    envelope: Envelope,
+    /// The form of the answer.
+    form: Form,
+    headers: HeaderMap,
+}
+
+enum Form {
+    Whole,
+    Stream { include_usage: bool, keepalive: Option<Duration> },
+}
+
+/// What an attempt to run the turns leaves: nothing when the client has its answer or is gone, the exchange when the worker
+/// was lost before the client got a byte, so that another can try.
+type Unanswered = Option<Exchange>;
+
+/// Serves the request to its end. `key` is the id of the key it came with.
+pub async fn serve(
+    app: Arc<App>,
+    mut exchange: Exchange,
+    head: request::Parts,
+    key: Option<&'static str>,
+    body: Bytes,
+) {
+    let admitted = match admit(&app, &mut exchange, &head, key, &body) {
+        Ok(admitted) => admitted,
+        Err(error) => return exchange.reject(error).await,
+    };
+    drop(body);
+    let arrived = exchange.started;
+    exchange.record(EventBody::RequestAdmitted { queue_wait_ms: 0.0 }).await;
+    let limits = Limits {
+        deadline: Instant::from_std(arrived) + app.config.timeout,
+        idle: app.config.idle_timeout,
+        cut: app.cut.clone(),
+    };
+    if let Some(exchange) = attempt(&app, exchange, &admitted, &limits).await {
+        if timeout(RECOVERY_LIMIT, app.backend.until_ready()).await.is_err() {
+            return exchange.fail(ApiError::WorkerExited).await;
+        }
+        if let Some(exchange) = attempt(&app, exchange, &admitted, &limits).await {
+            exchange.fail(ApiError::WorkerExited).await;
+        }
+    }
+}
+
+/// Every check of the contract, in its order.
+fn admit(
+    app: &App,
+    exchange: &mut Exchange,
+    head: &request::Parts,
+    key: Option<&'static str>,
+    body: &[u8],
+) -> Result<Admitted, ApiError> {
+    let body: Value = serde_json::from_slice(body).map_err(|_| ApiError::InvalidJson)?;
+    // Told even of a request that is refused below.
+    exchange.facts.model = body.get("model").and_then(Value::as_str).map(str::to_owned);
+    exchange.facts.stream = body.get("stream").and_then(Value::as_bool).unwrap_or(app.config.default_stream);
+    key.ok_or(ApiError::Unauthorized)?;
+    app.check_available()?;
+    let request = ChatRequest::parse(&body, app.config.max_chat_choices)?;
+    let (model, effort) = resolve(app, &request.model).ok_or_else(|| ApiError::model_not_found(&request.model))?;
+    let form = if request.stream.unwrap_or(app.config.default_stream) {
+        Form::Stream { include_usage: request.include_usage, keepalive: keepalive(app, head) }
+    } else {
+        Form::Whole
+    };
+    let envelope = Envelope {
+        id: format!("chatcmpl-{}", exchange.id),
+        created: exchange.id.time().map_or(0, jiff::Timestamp::as_second),
+        model: request.model.clone(),
+    };
+    let mut headers = HeaderMap::new();
+    if !request.ignored.is_empty()
+        && let Ok(names) = HeaderValue::from_str(&request.ignored.join(", "))
+    {
+        headers.insert(IGNORED_PARAMS, names);
+    }
+    Ok(Admitted { plans: request.plans(&model, effort), envelope, form, headers })
+}
+
+/// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.
+fn resolve(app: &App, name: &str) -> Option<(String, Option<Effort>)> {
+    if let Some(target) = app.config.models.resolve(name) {
+        return Some((target.model.to_owned(), target.effort));
+    }
+    app.backend.knows_model(name).then(|| (name.to_owned(), None))
+}
+
+/// The time between keepalive comments; some clients choke on them.
+fn keepalive(app: &App, head: &request::Parts) -> Option<Duration> {
+    let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let chokes = ["obsidian", "electron"].iter().any(|name| agent.to_ascii_lowercase().contains(name));
+    let declined = head.headers.get("x-no-keepalive").is_some_and(|value| value == "1")
+        || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "no_keepalive=1"));
+    (!chokes && !declined).then(|| app.config.sse_keepalive)
+}
+
+async fn attempt(app: &App, mut exchange: Exchange, admitted: &Admitted, limits: &Limits) -> Unanswered {
+    let turns = match app.backend.start_turns(&admitted.plans, exchange.id).await {
+        Ok(turns) => turns,
+        Err(error) => {
+            let error = app.presentable(error.into());
+            if matches!(error, ApiError::WorkerExited) {
+                return Some(exchange);
+            }
+            exchange.fail(error).await;
+            return None;
+        }
+    };
+    exchange.facts.worker = turns.first().map(|turn| turn.worker().clone());
+    let turns = Turns::new(turns, limits.clone());
+    match admitted.form {
+        Form::Whole => whole(app, exchange, turns, admitted).await,
+        Form::Stream { include_usage, keepalive } => {
+            let writer = ChunkWriter::new(admitted.envelope.clone(), admitted.plans.len(), include_usage);
+            let stream = Stream {
+                exchange,
+                turns,
+                writer,
+                headers: stream_headers(admitted.headers.clone()),
+                head_due: Instant::now() + app.config.stream_head,
+                keepalive,
+            };
+            stream.run(app).await
+        }
+    }
+}
+
+/// Collects the answers and sends them as one object.
+async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, admitted: &Admitted) -> Unanswered {
+    while !turns.are_complete() {
+        match turns.next(&mut exchange).await {
+            Step::Piece(_, piece) => note_first_token(&mut exchange, &piece),
+            Step::ClientGone => return cancel(exchange, turns).await,
+            Step::Failed(error) => return fail_before_head(app, exchange, turns, error).await,
+        }
+    }
+    let answers = turns.close().await;
+    let answers: Vec<(Answer, FinishReason)> =
+        answers.into_iter().filter_map(|answer| finish_reason(&answer).map(|reason| (answer, reason))).collect();
+    for (answer, reason) in &answers {
+        *exchange.facts.tokens.get_or_insert_default() += answer.tokens();
+        exchange.facts.finish_reasons.push(reason.as_str().to_owned());
+    }
+    let body = completion(&admitted.envelope, &answers);
+    exchange.answer_json(admitted.headers.clone(), body).await;
+    None
+}
+
+fn finish_reason(answer: &Answer) -> Option<FinishReason> {
+    match answer.end()? {
+        AnswerEnd::Finished(reason) => Some(*reason),
+        AnswerEnd::Failed(_) => None,
+    }
+}
+
+async fn fail_before_head(app: &App, mut exchange: Exchange, turns: Turns, error: ApiError) -> Unanswered {
+    exchange.facts.tokens = spent(&turns);
+    turns.close().await;
+    if matches!(error, ApiError::WorkerExited) {
+        return Some(exchange);
+    }
+    exchange.fail(app.presentable(error)).await;
+    None
+}
+
+async fn cancel(mut exchange: Exchange, turns: Turns) -> Unanswered {
+    exchange.facts.tokens = spent(&turns);
+    turns.close().await;
+    exchange.cancelled().await;
+    None
+}
+
+/// Usage of an answer that is not complete; `None` while the upstream has reported none.
+fn spent(turns: &Turns) -> Option<journal::Tokens> {
+    Some(turns.tokens()).filter(|tokens| *tokens != journal::Tokens::default())
+}
+
+fn note_first_token(exchange: &mut Exchange, piece: &Piece) {
+    if matches!(piece, Piece::Text(_) | Piece::Call { .. }) {
+        exchange.facts.first_token.get_or_insert_with(std::time::Instant::now);
+    }
+}
+
+fn stream_headers(mut headers: HeaderMap) -> HeaderMap {
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-cache, no-transform"),
+        (header::CONNECTION, "keep-alive"),
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+/// One streamed answer on its way out.
+struct Stream {
+    exchange: Exchange,
+    turns: Turns,
+    writer: ChunkWriter,
+    headers: HeaderMap,
+    /// When the head goes out even without content.
+    head_due: Instant,
+    keepalive: Option<Duration>,
+}
+
+// === impl Stream ===
+
+impl Stream {
+    async fn run(mut self, app: &App) -> Unanswered {
+        let mut last_sent = Instant::now();
+        while !self.turns.are_complete() {
+            let waiting = self.exchange.is_waiting();
+            let wake = match self.keepalive {
+                _ if waiting => Some(self.head_due),
+                Some(interval) => Some(last_sent + interval),
+                None => None,
+            };
+            let step = tokio::select! {
+                biased;
+                step = self.turns.next(&mut self.exchange) => Some(step),
+                () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => None,
+            };
+            let sent = match step {
+                Some(Step::Piece(index, piece)) => self.piece(index, &piece).await,
+                Some(Step::ClientGone) => return cancel(self.exchange, self.turns).await,
+                Some(Step::Failed(error)) if waiting => {
+                    return fail_before_head(app, self.exchange, self.turns, error).await;
+                }
+                Some(Step::Failed(error)) => return self.abort(app.presentable(error)).await,
+                None if waiting => self.open().await,
+                None => self.exchange.send(sse::KEEPALIVE.to_owned()).await,
+            };
+            if sent.is_err() {
+                return cancel(self.exchange, self.turns).await;
+            }
+            last_sent = Instant::now();
+        }
+        self.complete().await
+    }
+
+    async fn open(&mut self) -> Result<(), ClientGone> {
+        self.exchange.open_stream(std::mem::take(&mut self.headers)).await?;
+        for event in self.writer.open() {
+            self.exchange.send(event).await?;
+        }
+        Ok(())
+    }
+
+    async fn piece(&mut self, index: usize, piece: &Piece) -> Result<(), ClientGone> {
+        if self.exchange.is_waiting() {
+            self.open().await?;
+        }
+        for event in self.writer.piece(index, piece) {
+            self.exchange.send(event).await?;
+        }
+        note_first_token(&mut self.exchange, piece);
+        if let Piece::End(AnswerEnd::Finished(reason)) = piece {
+            self.exchange.facts.finish_reasons.push(reason.as_str().to_owned());
+        }
+        Ok(())
+    }
+
+    async fn complete(mut self) -> Unanswered {
+        let tokens = self.turns.tokens();
+        self.exchange.facts.tokens = Some(tokens);
+        self.turns.close().await;
+        let ttft = self.exchange.facts.first_token.map(|at| at.duration_since(self.exchange.started));
+        let mut events =
+            self.writer.close(tokens, ttft.map(whole_millis), whole_millis(self.exchange.started.elapsed()));
+        let last = events.pop().unwrap_or_default();
+        for event in events {
+            if self.exchange.send(event).await.is_err() {
+                self.exchange.cancelled().await;
+                return None;
+            }
+        }
+        self.exchange.close_stream(last, Outcome::Ok, None).await;
+        None
+    }
+
+    /// The head is out, so the failure can only be an event: clients raise on it, and nothing follows it.
+    async fn abort(mut self, error: ApiError) -> Unanswered {
+        self.exchange.facts.tokens = spent(&self.turns);
+        self.turns.close().await;
+        let code = error.code();
+        let event = format!("data: {}\n\n", error.body());
+        self.exchange.close_stream(event, Outcome::StreamAborted, Some(code)).await;
+        None
+    }
+}
+
+fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,357 @@
+//! Every error that a client can see, in one table: status, type, code, param, retry hint, outcome.
+//!
+//! Handlers return an [`ApiError`]; the body is built here and nowhere else. Messages and codes are those that partners know.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use journal::Outcome;
+use serde_json::{Value, json};
+
+use crate::backend::app_server::TurnStartError;
+use crate::backend::app_server::connection::CallError;
+use crate::openai::error::{ErrorBody, ErrorObject, InvalidRequest, Param};
+use crate::turn::{FailureKind, TurnFailure};
+
+/// What can go wrong with a request.
+#[derive(Debug, Clone)]
+pub enum ApiError {
+    /// The body is no JSON.
+    InvalidJson,
+    /// A field is wrong.
+    Invalid(InvalidRequest),
+    /// No model of that name; the message says which.
+    ModelNotFound {
+        /// What the client reads.
+        message: String,
+    },
+    /// No key, or a wrong one.
+    Unauthorized,
+    /// The body is above the limit.
+    BodyTooLarge,
+    /// The body broke off or came in a form that HTTP does not know.
+    BodyUnreadable,
+    /// The client did not send its body in time.
+    BodyTimeout,
+    /// No such path.
+    NotFound,
+    /// The path has no such method.
+    MethodNotAllowed(&'static str),
+    /// `/metrics` is not for everybody.
+    MetricsDenied,
+    /// `PROXY_USE_APP_SERVER=false` and no other backend.
+    BackendDisabled,
+    /// No worker is ready.
+    WorkerNotReady,
+    /// All places on the worker are taken.
+    WorkerBusy,
+    /// The worker ended under the request.
+    WorkerExited,
+    /// The worker did not answer a call in time, or the request as a whole took too long.
+    RequestTimeout,
+    /// The worker was silent for too long.
+    IdleTimeout,
+    /// The worker answered a call with an error.
+    Rpc {
+        /// The JSON-RPC code as text.
+        code: String,
+        /// What it said.
+        message: String,
+    },
+    /// The turn failed.
+    Turn(TurnFailure),
+    /// The trace cannot be written, so nothing is served.
+    JournalUnavailable,
+    /// The service is stopping.
+    ShuttingDown,
+    /// A mistake of ours.
+    Internal,
+}
+
+/// One row of the table.
+struct Row<'a> {
+    status: u16,
+    kind: &'static str,
+    code: &'a str,
+    message: &'a str,
+    param: Option<Param<'a>>,
+    retryable: Option<bool>,
+    outcome: Outcome,
+}
+
+/// How long a client should wait when nothing better is known: a restart after a crash takes about as long.
+const RETRY_AFTER_SECONDS: &str = "1";
+
+// === impl ApiError ===
+
+impl ApiError {
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.row().status).expect("the table holds valid statuses")
+    }
+
+    /// The `code` of the body.
+    pub fn code(&self) -> String {
+        self.row().code.to_owned()
+    }
+
+    /// The `message` of the body.
+    pub fn message(&self) -> String {
+        self.row().message.to_owned()
+    }
+
+    /// How the request ended, for summaries and metrics.
+    pub fn outcome(&self) -> Outcome {
+        self.row().outcome
+    }
+
+    /// The body, `{"error":{…}}`.
+    pub fn body(&self) -> String {
+        if matches!(self, Self::MetricsDenied) {
+            return json!({ "ok": false, "reason": self.message() }).to_string();
+        }
+        let row = self.row();
+        let error = ErrorObject {
+            message: row.message,
+            kind: row.kind,
+            code: row.code,
+            param: row.param,
+            retryable: row.retryable,
+        };
+        let mut body = serde_json::to_value(ErrorBody { error }).expect("the body has string keys");
+        if matches!(self, Self::WorkerNotReady) {
+            body["worker_status"] = json!({ "ready": false });
+        }
+        Value::to_string(&body)
+    }
+
+    /// Headers that go with it.
+    pub fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
+        match self {
+            Self::Unauthorized => drop(set(header::WWW_AUTHENTICATE, "Bearer realm=api")),
+            Self::MethodNotAllowed(allow) => drop(set(header::ALLOW, allow)),
+            Self::Turn(TurnFailure { kind: FailureKind::RateLimited, .. }) => {
+                set(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+            }
+            _ if self.row().retryable == Some(true) => drop(set(header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            _ => {}
+        }
+        headers
+    }
+
+    /// No model is called `model`.
+    pub fn model_not_found(model: &str) -> Self {
+        Self::ModelNotFound { message: format!("The model {model} does not exist or you do not have access to it.") }
+    }
+
+    /// The same error with what it quotes from elsewhere passed through `scrub`.
+    #[must_use]
+    pub fn map_quoted(self, scrub: impl Fn(&str) -> String) -> Self {
+        match self {
+            Self::Rpc { code, message } => Self::Rpc { code, message: scrub(&message) },
+            Self::Turn(failure) => Self::Turn(TurnFailure { message: scrub(&failure.message), ..failure }),
+            other => other,
+        }
+    }
+
+    fn row(&self) -> Row<'_> {
+        use Outcome::{Auth, ClientError, Overload, RateLimited, ServerError};
+        let row = |status, kind, code, message, outcome| Row {
+            status,
+            kind,
+            code,
+            message,
+            param: None,
+            retryable: None,
+            outcome,
+        };
+        let invalid = "invalid_request_error";
+        let unavailable =
+            |code, message| Row { retryable: Some(true), ..row(503, "backend_unavailable", code, message, Overload) };
+        let exited = || Row { outcome: ServerError, ..unavailable("worker_exited", "app-server worker exited") };
+        match self {
+            Self::InvalidJson => {
+                Row { param: Some(Param::Body), ..row(400, invalid, "invalid_json", "Invalid JSON", ClientError) }
+            }
+            Self::Invalid(error) => Row {
+                param: Some(error.param.as_deref().map_or(Param::Body, Param::Field)),
+                ..row(400, invalid, error.code, &error.message, ClientError)
+            },
+            Self::ModelNotFound { message } => {
+                Row { param: Some(Param::Field("model")), ..row(404, invalid, "model_not_found", message, ClientError) }
+            }
+            Self::Unauthorized => row(401, "authentication_error", "invalid_api_key", "unauthorized", Auth),
+            Self::BodyTooLarge => {
+                row(413, invalid, "request_entity_too_large", "the request body is too large", ClientError)
+            }
+            Self::BodyUnreadable => {
+                row(400, invalid, "invalid_body", "the request body could not be read", ClientError)
+            }
+            Self::BodyTimeout => {
+                row(408, invalid, "request_timeout", "the request body did not arrive in time", ClientError)
+            }
+            Self::NotFound => row(404, invalid, "not_found", "no such route", ClientError),
+            Self::MethodNotAllowed(_) => {
+                row(405, invalid, "method_not_allowed", "the route does not have this method", ClientError)
+            }
+            Self::MetricsDenied => row(403, invalid, "forbidden", "metrics access denied", ClientError),
+            Self::BackendDisabled => {
+                Row { retryable: Some(false), ..unavailable("app_server_disabled", "app-server backend is disabled") }
+            }
+            Self::WorkerNotReady => unavailable("worker_not_ready", "app-server worker is not ready"),
+            Self::WorkerBusy => Row {
+                retryable: Some(true),
+                ..row(429, "rate_limit_error", "worker_busy", "app-server worker at capacity", Overload)
+            },
+            Self::WorkerExited => exited(),
+            Self::RequestTimeout => Row {
+                retryable: Some(true),
+                ..row(504, "timeout_error", "worker_request_timeout", "app-server request timeout", ServerError)
+            },
+            Self::IdleTimeout => row(504, "timeout_error", "idle_timeout", "backend idle timeout", ServerError),
+            Self::Rpc { code, message } => row(500, "server_error", code, message, ServerError),
+            Self::Turn(failure) => match failure.kind {
+                FailureKind::WorkerExited => exited(),
+                FailureKind::ContextLength => Row {
+                    param: Some(Param::Field("messages")),
+                    ..row(400, invalid, "context_length_exceeded", &failure.message, ClientError)
+                },
+                FailureKind::BadRequest => row(400, invalid, invalid, &failure.message, ClientError),
+                // What the upstream says of the credentials may quote them, and is no business of the partner.
+                FailureKind::Unauthorized => {
+                    let message = "Codex is not logged in to its upstream, or its key was refused";
+                    row(401, "authentication_error", "invalid_api_key", message, ServerError)
+                }
+                FailureKind::RateLimited => {
+                    let message = "the model's upstream limits the rate of requests";
+                    row(429, "rate_limit_error", "rate_limited", message, RateLimited)
+                }
+                FailureKind::ModelNotFound => {
+                    row(404, invalid, "model_not_found", "the model's upstream does not know the model", ServerError)
+                }
+                FailureKind::Unavailable | FailureKind::Disconnected | FailureKind::Other => {
+                    row(500, "server_error", "worker_error", &failure.message, ServerError)
+                }
+            },
+            Self::JournalUnavailable => Row {
+                outcome: ServerError,
+                ..unavailable("journal_unavailable", "requests cannot be recorded at the moment")
+            },
+            Self::ShuttingDown => unavailable("shutting_down", "the service is shutting down"),
+            Self::Internal => row(500, "server_error", "internal_error", "internal error", ServerError),
+        }
+    }
+}
+
+impl From<InvalidRequest> for ApiError {
+    fn from(error: InvalidRequest) -> Self {
+        Self::Invalid(error)
+    }
+}
+
+impl From<TurnFailure> for ApiError {
+    fn from(failure: TurnFailure) -> Self {
+        match failure.kind {
+            FailureKind::WorkerExited => Self::WorkerExited,
+            _ => Self::Turn(failure),
+        }
+    }
+}
+
+impl From<TurnStartError> for ApiError {
+    fn from(error: TurnStartError) -> Self {
+        match error {
+            TurnStartError::NotReady => Self::WorkerNotReady,
+            TurnStartError::AtCapacity => Self::WorkerBusy,
+            TurnStartError::Call(CallError::Exited { .. }) => Self::WorkerExited,
+            TurnStartError::Call(CallError::TimedOut { .. }) => Self::RequestTimeout,
+            TurnStartError::Call(CallError::Rpc(error)) => {
+                Self::Rpc { code: error.code.to_string(), message: error.message }
+            }
+            TurnStartError::Call(CallError::Malformed { .. }) => Self::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(kind: FailureKind) -> ApiError {
+        ApiError::Turn(TurnFailure { kind, message: "said the upstream".into() })
+    }
+
+    /// The contract's table, row by row.
+    #[test]
+    fn bodies_are_those_that_partners_know() {
+        let invalid = InvalidRequest::new("messages[0].role", "unknown role");
+        let rows = [
+            (
+                ApiError::InvalidJson,
+                400,
+                r#"{"message":"Invalid JSON","type":"invalid_request_error","code":"invalid_json","param":null}"#,
+            ),
+            (
+                ApiError::Invalid(invalid),
+                400,
+                r#"{"message":"unknown role","type":"invalid_request_error","code":"invalid_request_error","param":"messages[0].role"}"#,
+            ),
+            (
+                ApiError::model_not_found("x"),
+                404,
+                r#"{"message":"The model x does not exist or you do not have access to it.","type":"invalid_request_error","code":"model_not_found","param":"model"}"#,
+            ),
+            (
+                ApiError::Unauthorized,
+                401,
+                r#"{"message":"unauthorized","type":"authentication_error","code":"invalid_api_key"}"#,
+            ),
+            (
+                ApiError::WorkerBusy,
+                429,
+                r#"{"message":"app-server worker at capacity","type":"rate_limit_error","code":"worker_busy","retryable":true}"#,
+            ),
+            (
+                ApiError::WorkerExited,
+                503,
+                r#"{"message":"app-server worker exited","type":"backend_unavailable","code":"worker_exited","retryable":true}"#,
+            ),
+            (
+                ApiError::RequestTimeout,
+                504,
+                r#"{"message":"app-server request timeout","type":"timeout_error","code":"worker_request_timeout","retryable":true}"#,
+            ),
+            (
+                ApiError::IdleTimeout,
+                504,
+                r#"{"message":"backend idle timeout","type":"timeout_error","code":"idle_timeout"}"#,
+            ),
+            (
+                ApiError::Rpc { code: "-32600".into(), message: "no".into() },
+                500,
+                r#"{"message":"no","type":"server_error","code":"-32600"}"#,
+            ),
+            (
+                failure(FailureKind::ContextLength),
+                400,
+                r#"{"message":"said the upstream","type":"invalid_request_error","code":"context_length_exceeded","param":"messages"}"#,
+            ),
+        ];
+        for (error, status, body) in rows {
+            assert_eq!(error.status().as_u16(), status);
+            assert_eq!(error.body(), format!(r#"{{"error":{body}}}"#));
+        }
+    }
+
+    #[test]
+    fn a_retryable_error_says_when() {
+        assert_eq!(ApiError::WorkerNotReady.headers()[header::RETRY_AFTER], "1");
+        assert!(ApiError::BackendDisabled.headers().get(header::RETRY_AFTER).is_none());
+        assert_eq!(ApiError::Unauthorized.headers()[header::WWW_AUTHENTICATE], "Bearer realm=api");
+    }
+
+    #[test]
+    fn refused_credentials_are_never_quoted() {
+        assert!(!failure(FailureKind::Unauthorized).body().contains("said the upstream"));
+    }
+}

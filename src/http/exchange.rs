@@ -1,0 +1,273 @@
+//! One HTTP exchange: everything between a request's head and its last byte that is recorded, in one place.
+//!
+//! The work on a request runs in a task of its own that holds the [`Exchange`]; the connection only waits for the head and
+//! then for the body's bytes. So a client that leaves cancels nothing by surprise: the task notices, ends the turn, and records how
+//! the request ended.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use bytes::Bytes;
+use futures_util::stream;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
+use journal::{EventBody, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::ApiError;
+use crate::record::Recorder;
+
+/// The header that names a request.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The same name on answers of the model routes.
+pub const TRACE_ID: HeaderName = HeaderName::from_static("x-proxy-trace-id");
+
+/// Events that may wait for a slow reader.
+const STREAM_BUFFER: usize = 64;
+
+/// An HTTP exchange whose head was read.
+#[derive(Debug)]
+pub struct Exchange {
+    /// Its name.
+    pub id: RequestId,
+    /// When the head was read.
+    pub started: Instant,
+    /// What is told at the end.
+    pub facts: Facts,
+    recorder: Recorder,
+    /// Set on the answers of the model routes only.
+    traced: bool,
+    connection: Connection,
+}
+
+/// What is known of a request and told in `response.finished`.
+#[derive(Debug, Default)]
+pub struct Facts {
+    /// The model as the client wrote it.
+    pub model: Option<String>,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// Exact usage.
+    pub tokens: Option<Tokens>,
+    /// The `finish_reason` of each choice.
+    pub finish_reasons: Vec<String>,
+    /// The worker that ran the turn.
+    pub worker: Option<Arc<str>>,
+    /// When the first content or tool call was handed to the connection.
+    pub first_token: Option<Instant>,
+}
+
+/// How the answer reaches the client.
+#[derive(Debug)]
+enum Connection {
+    /// The head is still to come.
+    Waiting(oneshot::Sender<Response<Body>>),
+    /// The head went out with this status; the body follows.
+    Streaming(StatusCode, mpsc::Sender<Bytes>),
+    /// Everything went out.
+    Done,
+}
+
+/// Nobody is left to read the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientGone;
+
+/// The status of a request whose client left, after nginx. It is recorded and never sent.
+const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Begins an exchange; the receiver gives the answer as soon as its head is known.
+    pub fn begin(recorder: Recorder, traced: bool) -> (Self, oneshot::Receiver<Response<Body>>) {
+        let (head, answer) = oneshot::channel();
+        let exchange = Self {
+            id: RequestId::generate(),
+            started: Instant::now(),
+            facts: Facts::default(),
+            recorder,
+            traced,
+            connection: Connection::Waiting(head),
+        };
+        (exchange, answer)
+    }
+
+    /// Records the request as far as it could be read.
+    pub async fn received(
+        &self,
+        head: &request::Parts,
+        peer: SocketAddr,
+        route: &'static str,
+        key: Option<&'static str>,
+        body: Bytes,
+    ) {
+        let received = RequestReceived {
+            method: head.method.to_string(),
+            route: route.to_owned(),
+            target: head.uri.path_and_query().map_or_else(String::new, ToString::to_string),
+            key: key.map(str::to_owned),
+            peer: peer.to_string(),
+            headers: pairs(&head.headers),
+            body: Payload(body),
+        };
+        self.record(EventBody::RequestReceived(received)).await;
+    }
+
+    /// Records `body` for this request.
+    pub async fn record(&self, body: EventBody) {
+        self.recorder.record(Some(self.id), body).await;
+    }
+
+    /// Whether the head is still to come.
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.connection, Connection::Waiting(_))
+    }
+
+    /// Completes when nobody is left to read the answer.
+    pub async fn client_gone(&mut self) {
+        match &mut self.connection {
+            Connection::Waiting(head) => head.closed().await,
+            Connection::Streaming(_, body) => body.closed().await,
+            Connection::Done => std::future::pending().await,
+        }
+    }
+
+    /// Answers with a whole body.
+    pub async fn answer(
+        mut self,
+        status: StatusCode,
+        headers: HeaderMap,
+        body: String,
+        outcome: Outcome,
+        error: Option<String>,
+    ) {
+        let Connection::Waiting(head) = std::mem::replace(&mut self.connection, Connection::Done) else { return };
+        let headers = self.complete(status, headers);
+        self.record(EventBody::ResponseStarted { status: status.as_u16(), headers: pairs(&headers) }).await;
+        if !body.is_empty() {
+            self.record(EventBody::ResponseChunk { bytes: body.clone() }).await;
+        }
+        self.finish(status.as_u16(), outcome, error).await;
+        let _ = head.send(response(status, headers, Body::from(body)));
+    }
+
+    /// Answers with `value` as JSON and 200.
+    pub async fn answer_json(self, headers: HeaderMap, body: String) {
+        self.answer(StatusCode::OK, json_headers(headers), body, Outcome::Ok, None).await;
+    }
+
+    /// Answers with an error, before any byte went out.
+    pub async fn reject(self, error: ApiError) {
+        let rejected = EventBody::RequestRejected {
+            status: error.status().as_u16(),
+            code: error.code(),
+            message: error.message(),
+        };
+        self.record(rejected).await;
+        self.fail(error).await;
+    }
+
+    /// Answers with an error that came after the request was admitted, before any byte went out.
+    pub async fn fail(self, error: ApiError) {
+        let (status, outcome, code) = (error.status(), error.outcome(), error.code());
+        self.answer(status, json_headers(error.headers()), error.body(), outcome, Some(code)).await;
+    }
+
+    /// Sends the head of a stream.
+    pub async fn open_stream(&mut self, headers: HeaderMap) -> Result<(), ClientGone> {
+        let (sender, mut receiver) = mpsc::channel::<Bytes>(STREAM_BUFFER);
+        let streaming = Connection::Streaming(StatusCode::OK, sender);
+        let Connection::Waiting(head) = std::mem::replace(&mut self.connection, streaming) else { return Ok(()) };
+        let headers = self.complete(StatusCode::OK, headers);
+        self.record(EventBody::ResponseStarted { status: 200, headers: pairs(&headers) }).await;
+        let events = stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|event| event.map(Ok::<_, Infallible>)));
+        head.send(response(StatusCode::OK, headers, Body::from_stream(events))).map_err(|_| ClientGone)
+    }
+
+    /// Sends one event of a stream; waits while the client's buffer is full.
+    pub async fn send(&mut self, event: String) -> Result<(), ClientGone> {
+        self.record(EventBody::ResponseChunk { bytes: event.clone() }).await;
+        let Connection::Streaming(_, body) = &self.connection else { return Err(ClientGone) };
+        body.send(event.into()).await.map_err(|_| ClientGone)
+    }
+
+    /// Ends a stream with its last event: what it tells is on record before that event leaves.
+    pub async fn close_stream(mut self, last: String, outcome: Outcome, error: Option<String>) {
+        let Connection::Streaming(status, body) = std::mem::replace(&mut self.connection, Connection::Done) else {
+            return;
+        };
+        self.record(EventBody::ResponseChunk { bytes: last.clone() }).await;
+        self.finish(status.as_u16(), outcome, error).await;
+        let _ = body.send(last.into()).await;
+    }
+
+    /// Ends an exchange whose client left.
+    pub async fn cancelled(self) {
+        let error = Some("request_aborted".to_owned());
+        self.finish(CLIENT_CLOSED_REQUEST, Outcome::Cancelled, error).await;
+    }
+
+    async fn finish(&self, status: u16, outcome: Outcome, error: Option<String>) {
+        let facts = &self.facts;
+        let finished = ResponseFinished {
+            status,
+            outcome,
+            model: facts.model.clone(),
+            stream: facts.stream,
+            tokens: facts.tokens,
+            finish_reasons: facts.finish_reasons.clone(),
+            error,
+            worker: facts.worker.as_deref().map(str::to_owned),
+            ttft_ms: facts.first_token.map(|at| millis(at.duration_since(self.started))),
+            duration_ms: millis(self.started.elapsed()),
+        };
+        self.record(EventBody::ResponseFinished(finished)).await;
+    }
+
+    /// The headers of every answer, added to those of this one.
+    fn complete(&self, status: StatusCode, mut headers: HeaderMap) -> HeaderMap {
+        let id = HeaderValue::from_str(&self.id.to_string()).expect("an id is hex digits and dashes");
+        if self.traced && status != StatusCode::UNAUTHORIZED {
+            headers.insert(TRACE_ID, id.clone());
+        }
+        headers.insert(REQUEST_ID, id);
+        headers
+    }
+}
+
+/// `response` with an id of its own, for answers that are not recorded.
+pub fn with_fresh_id(mut response: Response<Body>) -> Response<Body> {
+    let id = HeaderValue::from_str(&RequestId::generate().to_string()).expect("an id is hex digits and dashes");
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+/// A response outside of an exchange, for probes.
+pub fn plain_json(status: StatusCode, body: String) -> Response<Body> {
+    response(status, json_headers(HeaderMap::new()), Body::from(body))
+}
+
+fn json_headers(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers
+}
+
+fn response(status: StatusCode, headers: HeaderMap, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
+fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+fn millis(duration: std::time::Duration) -> f64 {
+    // Microseconds are what a trace can be trusted with.
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}

@@ -1,0 +1,72 @@
+//! The HTTP side: [`server`] accepts connections, [`routes`] tells requests apart, [`exchange`] records each from head to last byte,
+//! [`chat`], [`models`], [`health`] and [`metrics`] answer, [`error`] is the one table of what can go wrong.
+
+pub mod body;
+pub mod chat;
+pub mod error;
+pub mod exchange;
+pub mod health;
+pub mod metrics;
+pub mod models;
+pub mod routes;
+pub mod server;
+pub mod turns;
+
+use std::sync::Arc;
+
+use scrubbers::Scrubber;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::error::ApiError;
+use crate::backend::app_server::AppServer;
+use crate::config::Config;
+use crate::gateway::keys::Keys;
+use crate::record::Recorder;
+
+/// What every handler shares.
+#[derive(Debug)]
+pub struct App {
+    /// The configuration in force.
+    pub config: Arc<Config>,
+    /// Who may come in.
+    pub keys: Keys,
+    /// What runs the turns.
+    pub backend: AppServer,
+    /// Where everything is recorded.
+    pub recorder: Recorder,
+    /// Guards messages that quote the upstream.
+    pub scrubber: Arc<Scrubber>,
+    /// The requests that run.
+    pub requests: TaskTracker,
+    /// Cancelled when the service takes no more requests.
+    pub draining: CancellationToken,
+    /// Cancelled when running requests must end.
+    pub cut: CancellationToken,
+}
+
+// === impl App ===
+
+impl App {
+    /// Whether a turn can be started at all, whatever the body of the request.
+    pub fn check_available(&self) -> Result<(), ApiError> {
+        if self.draining.is_cancelled() {
+            return Err(ApiError::ShuttingDown);
+        }
+        if !self.recorder.is_healthy() {
+            return Err(ApiError::JournalUnavailable);
+        }
+        if !self.config.use_app_server {
+            return Err(ApiError::BackendDisabled);
+        }
+        if !self.backend.is_ready() {
+            return Err(ApiError::WorkerNotReady);
+        }
+        Ok(())
+    }
+
+    /// `error` without the secrets that a worker or an upstream may have quoted in it.
+    pub fn presentable(&self, error: ApiError) -> ApiError {
+        error.map_quoted(|text| self.scrubber.scrub_text(text).into_owned())
+    }
+}

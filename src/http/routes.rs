@@ -1,0 +1,122 @@
+//! Which request goes where. Every request to the API is recorded, also one that matches nothing; probes and metrics are not: they
+//! come every few seconds and tell nothing about a partner's request.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use journal::Outcome;
+
+use super::error::ApiError;
+use super::exchange::{self, Exchange};
+use super::{App, body, chat, health, metrics, models};
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Route {
+    Chat,
+    Models,
+    Livez,
+    Readyz,
+    Healthz,
+    Metrics,
+    Unmatched,
+}
+
+/// The route's name for a path that is none of ours.
+const UNMATCHED: &str = "unmatched";
+
+/// Answers one request.
+pub async fn handle(app: Arc<App>, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+    let route = Route::of(request.uri().path());
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+    let probe = match route {
+        Route::Livez if is_read => Some(health::livez(&app)),
+        Route::Readyz if is_read => Some(health::readyz(&app)),
+        Route::Healthz if is_read => Some(health::healthz(&app)),
+        Route::Metrics if is_read && app.config.enable_metrics => Some(metrics::metrics(&app, request.headers(), peer)),
+        _ => None,
+    };
+    match probe {
+        Some(response) => exchange::with_fresh_id(response),
+        None => exchange(app, route, request, peer).await,
+    }
+}
+
+/// Answers a request that goes on record.
+async fn exchange(app: Arc<App>, route: Route, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat);
+    let (head, body) = request.into_parts();
+    let key = app.keys.authenticate(&head.headers);
+    let limit = match key {
+        Some(_) => app.config.max_body_bytes,
+        None => app.config.max_body_bytes.min(body::LIMIT_WITHOUT_KEY),
+    };
+    let body = body::read(body, limit).await;
+    // From here on the request runs to its end whether the client stays or not.
+    app.requests.spawn(respond(app.clone(), route, exchange, head, body, peer, key));
+    answer.await.unwrap_or_else(|_| {
+        let error = ApiError::Internal;
+        exchange::with_fresh_id(exchange::plain_json(error.status(), error.body()))
+    })
+}
+
+async fn respond(
+    app: Arc<App>,
+    route: Route,
+    exchange: Exchange,
+    head: request::Parts,
+    body: Result<Bytes, ApiError>,
+    peer: SocketAddr,
+    key: Option<&'static str>,
+) {
+    let recorded = body.as_ref().cloned().unwrap_or_default();
+    exchange.received(&head, peer, route.name(), key, recorded).await;
+    let body = match body {
+        Ok(body) => body,
+        Err(error) => return exchange.reject(error).await,
+    };
+    match (route, &head.method) {
+        (Route::Chat, &Method::POST) => chat::serve(app, exchange, head, key, body).await,
+        (Route::Chat, &Method::HEAD) if key.is_none() => exchange.reject(ApiError::Unauthorized).await,
+        (Route::Chat, &Method::HEAD) => {
+            exchange.answer(StatusCode::OK, HeaderMap::new(), String::new(), Outcome::Ok, None).await;
+        }
+        (Route::Models, &(Method::GET | Method::HEAD)) => models::serve(&app, exchange, key).await,
+        (Route::Metrics, _) if !app.config.enable_metrics => exchange.reject(ApiError::NotFound).await,
+        (Route::Unmatched, _) => exchange.reject(ApiError::NotFound).await,
+        (Route::Chat, _) => exchange.reject(ApiError::MethodNotAllowed("POST, HEAD")).await,
+        _ => exchange.reject(ApiError::MethodNotAllowed("GET, HEAD")).await,
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    fn of(path: &str) -> Self {
+        // Today's service accepts a slash at the end.
+        match path.strip_suffix('/').unwrap_or(path) {
+            "/v1/chat/completions" => Self::Chat,
+            "/v1/models" => Self::Models,
+            "/livez" => Self::Livez,
+            "/readyz" => Self::Readyz,
+            "/healthz" => Self::Healthz,
+            "/metrics" => Self::Metrics,
+            _ => Self::Unmatched,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "/v1/chat/completions",
+            Self::Models => "/v1/models",
+            Self::Livez => "/livez",
+            Self::Readyz => "/readyz",
+            Self::Healthz => "/healthz",
+            Self::Metrics => "/metrics",
+            Self::Unmatched => UNMATCHED,
+        }
+    }
+}

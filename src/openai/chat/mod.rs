@@ -1,0 +1,55 @@
+//! `/v1/chat/completions`: [`request`] reads what the client wants, [`messages`] and [`tools`] turn it into a worker's items and tools,
+//! [`answer`] follows each choice's turn, [`stream`] and [`completion`] write the two forms of the answer.
+
+pub mod answer;
+pub mod completion;
+pub mod messages;
+pub mod request;
+pub mod stream;
+pub mod tools;
+
+use journal::Tokens;
+use serde::Serialize;
+
+/// What every chunk and the completion share. Comes from outside, so that the translators stay pure.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// `chatcmpl-…`.
+    pub id: String,
+    /// Unix time in seconds.
+    pub created: i64,
+    /// The model as the client wrote it.
+    pub model: String,
+}
+
+/// OpenAI's `usage` object.
+#[derive(Debug, Clone, Serialize)]
+pub struct Usage {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+}
+
+impl From<Tokens> for Usage {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            prompt_tokens: tokens.input,
+            completion_tokens: tokens.output,
+            total_tokens: tokens.input + tokens.output,
+            prompt_tokens_details: PromptDetails { cached_tokens: tokens.cached },
+            completion_tokens_details: CompletionDetails { reasoning_tokens: tokens.reasoning },
+        }
+    }
+}

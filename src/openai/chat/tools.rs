@@ -1,0 +1,144 @@
+//! Tools become the app-server's `dynamicTools`, which reach the model unchanged.
+
+use serde_json::{Map, Value, json};
+
+use crate::openai::error::InvalidRequest;
+
+/// The tools of `body` that the model may use, from `tools` or the legacy `functions`; none with `tool_choice: "none"`.
+pub fn tools(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
+    let mut tools = Vec::new();
+    if let Some(list) = list(body, "tools")? {
+        for (index, tool) in list.iter().enumerate() {
+            let at = format!("tools[{index}]");
+            if tool.get("type").and_then(Value::as_str) != Some("function") {
+                return Err(InvalidRequest::new(format!("{at}.type"), "tools must be of type 'function'"));
+            }
+            tools.push(dynamic_tool(tool.get("function"), &format!("{at}.function"))?);
+        }
+    }
+    if let Some(list) = list(body, "functions")? {
+        for (index, function) in list.iter().enumerate() {
+            tools.push(dynamic_tool(Some(function), &format!("functions[{index}]"))?);
+        }
+    }
+    let tools_given =
+        body.get("tools").is_some_and(Value::is_array) || body.get("functions").is_some_and(Value::is_array);
+    match choice(body, &tools, tools_given)? {
+        Choice::None => Ok(Vec::new()),
+        Choice::Free => Ok(tools),
+    }
+}
+
+enum Choice {
+    None,
+    Free,
+}
+
+fn list<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a Vec<Value>>, InvalidRequest> {
+    match body.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(list)) => Ok(Some(list)),
+        Some(_) => Err(InvalidRequest::new(field, format!("{field} must be an array"))),
+    }
+}
+
+fn dynamic_tool(function: Option<&Value>, at: &str) -> Result<Value, InvalidRequest> {
+    let function = function.and_then(Value::as_object);
+    let function = function.ok_or_else(|| InvalidRequest::new(at, "a tool needs a function"))?;
+    let name = function.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| InvalidRequest::new(format!("{at}.name"), "a function needs a name"))?;
+    let description = function.get("description").and_then(Value::as_str).unwrap_or_default();
+    let parameters = match function.get("parameters") {
+        None | Some(Value::Null) => json!({ "type": "object", "properties": {} }),
+        Some(schema @ Value::Object(_)) => schema.clone(),
+        Some(_) => return Err(InvalidRequest::new(format!("{at}.parameters"), "parameters must be an object")),
+    };
+    Ok(json!({ "type": "function", "name": name, "description": description, "inputSchema": parameters }))
+}
+
+/// `tool_choice` and the legacy `function_call`, as far as a worker can follow them.
+fn choice(body: &Map<String, Value>, tools: &[Value], tools_given: bool) -> Result<Choice, InvalidRequest> {
+    let field = if body.contains_key("tool_choice") { "tool_choice" } else { "function_call" };
+    let Some(choice) = body.get(field).filter(|choice| !choice.is_null()) else { return Ok(Choice::Free) };
+    let malformed = || {
+        InvalidRequest::new(
+            field,
+            format!("{field} must be 'none', 'auto', 'required' or an object that names a function"),
+        )
+    };
+    let wanted = match choice {
+        Value::String(word) => match word.as_str() {
+            "none" => return Ok(Choice::None),
+            "auto" | "required" => None,
+            _ => return Err(malformed()),
+        },
+        Value::Object(object) => {
+            let function = if field == "tool_choice" { object.get("function") } else { Some(choice) };
+            let name = function.and_then(|function| function.get("name")).and_then(Value::as_str);
+            Some(name.ok_or_else(|| {
+                InvalidRequest::new(format!("{field}.function.name"), "the choice of a function needs its name")
+            })?)
+        }
+        _ => return Err(malformed()),
+    };
+    if !tools_given {
+        return Err(InvalidRequest::new(field, format!("{field} is only allowed when tools are given")));
+    }
+    if let Some(name) = wanted
+        && !tools.iter().any(|tool| tool["name"] == name)
+    {
+        let message = format!("{field} names the function '{name}', which is not among the tools");
+        return Err(InvalidRequest::new(format!("{field}.function.name"), message));
+    }
+    Ok(Choice::Free)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &Value) -> Result<Vec<Value>, InvalidRequest> {
+        tools(body.as_object().unwrap())
+    }
+
+    #[test]
+    fn tools_and_legacy_functions_become_dynamic_tools() {
+        let schema = json!({ "type": "object", "properties": { "z": {}, "a": {} } });
+        let body = json!({
+            "tools": [{ "type": "function", "function": { "name": "f", "description": "d", "parameters": schema } }],
+            "functions": [{ "name": "g" }],
+        });
+        let expected = [
+            json!({ "type": "function", "name": "f", "description": "d", "inputSchema": schema }),
+            json!({ "type": "function", "name": "g", "description": "", "inputSchema": { "type": "object", "properties": {} } }),
+        ];
+        assert_eq!(read(&body).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_tool_is_sent_when_none_may_be_used() {
+        let tool = json!([{ "type": "function", "function": { "name": "f" } }]);
+        assert!(read(&json!({ "tools": tool, "tool_choice": "none" })).unwrap().is_empty());
+        assert_eq!(read(&json!({ "tools": tool, "tool_choice": "auto" })).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let tool = json!([{ "type": "function", "function": { "name": "f" } }]);
+        let cases = [
+            (json!({ "tools": {} }), "tools"),
+            (json!({ "functions": "f" }), "functions"),
+            (json!({ "tools": [{ "type": "web_search" }] }), "tools[0].type"),
+            (json!({ "tools": [{ "type": "function" }] }), "tools[0].function"),
+            (json!({ "tools": [{ "type": "function", "function": {} }] }), "tools[0].function.name"),
+            (json!({ "tools": tool, "tool_choice": "some" }), "tool_choice"),
+            (json!({ "tools": tool, "tool_choice": 1 }), "tool_choice"),
+            (json!({ "tool_choice": "auto" }), "tool_choice"),
+            (json!({ "tools": tool, "tool_choice": { "type": "function" } }), "tool_choice.function.name"),
+            (json!({ "tools": tool, "tool_choice": { "function": { "name": "g" } } }), "tool_choice.function.name"),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(read(&body).unwrap_err().param.as_deref(), Some(expected), "{body}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The error body of OpenAI's API.
+
+use serde::Serialize;
+
+/// A request that cannot be served as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct InvalidRequest {
+    /// What is wrong, for a person.
+    pub message: String,
+    /// The field, such as `messages[0].role`.
+    pub param: Option<String>,
+    /// The machine-readable code.
+    pub code: &'static str,
+}
+
+/// `{"error":{…}}`.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorBody<'a> {
+    /// The error.
+    pub error: ErrorObject<'a>,
+}
+
+/// The object inside.
+#[derive(Debug, Clone, Serialize)]
+pub struct ErrorObject<'a> {
+    /// What is wrong, for a person.
+    pub message: &'a str,
+    /// The class, such as `invalid_request_error`.
+    #[serde(rename = "type")]
+    pub kind: &'a str,
+    /// The machine-readable code.
+    pub code: &'a str,
+    /// What it is about; left out where contract and SDKs do not expect it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub param: Option<Param<'a>>,
+    /// Whether the same request can succeed later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+}
+
+/// What an error is about.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum Param<'a> {
+    /// The body as a whole: `null`.
+    Body,
+    /// A field of it.
+    Field(&'a str),
+}
+
+// === impl InvalidRequest ===
+
+impl InvalidRequest {
+    /// `message` about the field `param`.
+    pub fn new(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { message: message.into(), param: Some(param.into()), code: "invalid_request_error" }
+    }
+
+    /// A field whose effect cannot be had here, where leaving it out would give an answer of the wrong shape.
+    pub fn unsupported(param: &str, message: impl Into<String>) -> Self {
+        Self { code: "unsupported_parameter", ..Self::new(param, message) }
+    }
+}

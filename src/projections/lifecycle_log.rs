@@ -1,0 +1,51 @@
+//! The life of workers and service on stdout: what an operator on call greps for.
+
+use journal::EventBody;
+
+pub(super) fn on_event(body: &EventBody) {
+    match body {
+        EventBody::WorkerSpawned { worker, pid, version } => {
+            tracing::info!(kind = "worker", worker, pid, version, "worker spawned");
+        }
+        EventBody::WorkerReady { worker, after_ms, models } => {
+            tracing::info!(kind = "worker", worker, after_ms, models, "worker ready");
+        }
+        EventBody::WorkerUnhealthy { worker, reason, detail } => {
+            tracing::error!(kind = "worker", worker, reason, detail, "worker unhealthy");
+        }
+        EventBody::WorkerStderr { worker, line } => {
+            tracing::debug!(kind = "worker", worker, line, "worker stderr");
+        }
+        EventBody::WorkerExited { worker, code, signal, expected: true, uptime_ms } => {
+            tracing::info!(kind = "worker", worker, code, signal, uptime_ms, "worker stopped");
+        }
+        EventBody::WorkerExited { worker, code, signal, expected: false, uptime_ms } => {
+            tracing::error!(kind = "worker", worker, code, signal, uptime_ms, "worker exited");
+        }
+        EventBody::WorkerRestartScheduled { delay_ms, consecutive_failures, reason } => {
+            tracing::warn!(kind = "worker", delay_ms, consecutive_failures, reason, "worker restart scheduled");
+        }
+        EventBody::ServiceStarted { version, pid, address, config_digest } => {
+            tracing::info!(kind = "service", version, pid, address, config_digest, "service started");
+        }
+        EventBody::ServiceDraining { reason, requests } => {
+            tracing::info!(kind = "service", reason, requests, "service draining");
+        }
+        EventBody::ServiceStopped { requests_cut } => {
+            tracing::info!(kind = "service", requests_cut, "service stopped");
+        }
+        EventBody::SegmentDisposed { segment, first_seq, last_seq, reason } => {
+            tracing::info!(kind = "journal", segment, first_seq, last_seq, reason, "segment disposed");
+        }
+        EventBody::AuditRead(read) => {
+            tracing::info!(
+                kind = "audit",
+                actor = read.actor,
+                action = read.action,
+                filter = read.filter,
+                "journal read"
+            );
+        }
+        _ => {}
+    }
+}
