@@ -13,6 +13,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admin::ControlServer;
+use crate::admin::socket::BindError;
 use crate::backend::app_server::catalog::{self, CatalogError};
 use crate::backend::app_server::locate::{self, LocateError};
 use crate::backend::app_server::process::Spawner;
@@ -61,6 +63,9 @@ pub enum StartError {
     /// The journal cannot be used.
     #[error("{0}")]
     Journal(#[from] journal::Error),
+    /// The socket for operators cannot be made.
+    #[error(transparent)]
+    Control(#[from] BindError),
     /// The scrubber cannot be built.
     #[error("cannot prepare the scrubber: {0}")]
     Scrubber(#[from] scrubbers::Error),
@@ -99,7 +104,8 @@ impl StartError {
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
             | Self::Bind { .. }
-            | Self::StateDir(_) => Exit::TemporaryFailure,
+            | Self::StateDir(_)
+            | Self::Control(_) => Exit::TemporaryFailure,
             Self::Journal(_) | Self::Scrubber(_) | Self::Metrics(_) | Self::System(_) => Exit::Internal,
         }
     }
@@ -126,8 +132,10 @@ impl Service {
         let state_dir = StateDir::prepare(&config.state_dir)?;
         let options = Options { segment_period: config.segment_period, ..Options::default() };
         let journal = Journal::open(&state_dir.journal(), options, Arc::new(ScrubEvents(scrubber.clone())))?;
+        let reader = journal.reader();
         let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
         let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(Metrics::new(models)?))?;
+        let control = ControlServer::bind(state_dir.path())?;
         let catalog =
             catalog::catalog(&codex, &state_dir.catalogs(), &config.codex_model, config.worker_startup_timeout).await?;
         let homes = homes(&state_dir);
@@ -165,6 +173,7 @@ impl Service {
             config,
         });
         tasks.spawn(http::server::serve(app.clone(), listener));
+        tasks.spawn(control.serve(recorder.clone(), reader, stop.clone()));
         tasks.spawn(sweep(recorder, app.config.clone(), stop.clone()));
         Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt })
     }

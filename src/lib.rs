@@ -2,6 +2,7 @@
 //!
 //! `docs/architecture.md` draws the way of one request through these modules.
 
+pub mod admin;
 pub mod app;
 pub mod backend;
 pub mod config;

@@ -13,6 +13,7 @@ mod events;
 mod format;
 mod lock;
 mod payload;
+mod query;
 mod reader;
 mod recovery;
 mod scrub;
@@ -29,6 +30,7 @@ pub use event::{
 pub use events::{Events, Line, Selection};
 pub use format::FORMAT;
 pub use payload::Payload;
+pub use query::{Answer, Query};
 pub use reader::{Reader, SegmentInfo};
 pub use scrub::{NoScrub, Scrub};
 pub use summaries::Summaries;

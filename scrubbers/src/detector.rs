@@ -123,7 +123,7 @@ impl Detector {
                 settled.resize(self.matchers.len(), 0);
             }
             let owner = self.owners[anchor.pattern().as_usize()];
-            if false {
+            if anchor.start() < settled[owner] {
                 continue;
             }
             asked += 1;

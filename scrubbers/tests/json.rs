@@ -127,6 +127,25 @@ fn broken_json_is_scrubbed_as_text() {
 }
 
 #[test]
+fn markers_are_left_alone_and_shield_nothing() {
+    // Secrets that are words of a marker.
+    let builder = Scrubber::builder().secret("cookie-word", "cookie").secret("marker-word", "REDACTED");
+    let scrubber = builder.build().expect("valid");
+    let once = scrubber.scrub_text("the cookie, REDACTED").into_owned();
+    assert_eq!(once, "the [REDACTED:cookie-word], [REDACTED:marker-word]");
+    assert_eq!(scrubber.scrub_text(&once), once);
+    // What only looks like a marker: no rule is called so.
+    let secret = format!("sk-{}", "0123456789abcdef".repeat(2));
+    assert_eq!(
+        scrubber.scrub_text(&format!("[REDACTED:{secret}]")),
+        "[[REDACTED:marker-word]:[REDACTED:openai-api-key]]"
+    );
+    let mut header = format!(r#"{{"cookie":"[REDACTED:{secret}]"}}"#);
+    scrubber.scrub_json(&mut header);
+    assert!(!header.contains(&secret), "{header}");
+}
+
+#[test]
 fn no_value_is_shown() {
     let builder = Scrubber::builder().secret("own-key", "hunter2-hunter2");
     assert!(!format!("{builder:?}").contains("hunter2"));

@@ -177,11 +177,15 @@ fn part(at: &str, part: &Value, role: &str, text_type: &str) -> Result<Value, In
     }
 }
 
-/// Image URLs go to the model as they are, data URLs and others alike: nothing is fetched here.
+/// Images travel inside the request. Codex refuses addresses on the network, and nothing is fetched here.
 fn image(at: &str, part: &Value) -> Result<Value, InvalidRequest> {
     let image = part.get("image_url").unwrap_or(&Value::Null);
     let url = image.get("url").and_then(Value::as_str);
     let url = url.ok_or_else(|| InvalidRequest::new(format!("{at}.image_url.url"), "url must be a string"))?;
+    if !url.starts_with("data:") {
+        let message = "only data URLs are supported: send the image itself as data:image/…;base64,…";
+        return Err(InvalidRequest::new(format!("{at}.image_url.url"), message));
+    }
     let mut item = json!({ "type": "input_image", "image_url": url });
     match image.get("detail") {
         None | Some(Value::Null) => {}
@@ -270,6 +274,10 @@ mod tests {
             (json!([{ "role": "user", "content": [{ "type": "input_audio" }] }]), "messages[0].content[0].type"),
             (json!([{ "role": "system", "content": [{ "type": "image_url" }] }]), "messages[0].content[0].type"),
             (json!([{ "role": "user", "content": [{ "type": "image_url" }] }]), "messages[0].content[0].image_url.url"),
+            (
+                json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://x/y.png" } }] }]),
+                "messages[0].content[0].image_url.url",
+            ),
             (json!([{ "role": "tool", "content": "x" }]), "messages[0].tool_call_id"),
             (json!([{ "role": "tool", "tool_call_id": "z", "content": "x" }]), "messages[0].role"),
             (json!([{ "role": "assistant", "tool_calls": {} }]), "messages[0].tool_calls"),

@@ -1,5 +1,7 @@
 //! Tools become the app-server's `dynamicTools`, which reach the model unchanged.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 
 use crate::openai::error::InvalidRequest;
@@ -21,6 +23,7 @@ pub fn tools(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
             tools.push(dynamic_tool(Some(function), &format!("functions[{index}]"))?);
         }
     }
+    refuse_duplicates(&tools)?;
     let tools_given =
         body.get("tools").is_some_and(Value::is_array) || body.get("functions").is_some_and(Value::is_array);
     match choice(body, &tools, tools_given)? {
@@ -28,6 +31,9 @@ pub fn tools(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
         Choice::Free => Ok(tools),
     }
 }
+
+/// The longest name of a function that the worker takes, in bytes.
+const MAX_NAME: usize = 128;
 
 enum Choice {
     None,
@@ -47,6 +53,7 @@ fn dynamic_tool(function: Option<&Value>, at: &str) -> Result<Value, InvalidRequ
     let function = function.ok_or_else(|| InvalidRequest::new(at, "a tool needs a function"))?;
     let name = function.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| InvalidRequest::new(format!("{at}.name"), "a function needs a name"))?;
+    check_name(name).map_err(|wrong| InvalidRequest::new(format!("{at}.name"), wrong))?;
     let description = function.get("description").and_then(Value::as_str).unwrap_or_default();
     let parameters = match function.get("parameters") {
         None | Some(Value::Null) => json!({ "type": "object", "properties": {} }),
@@ -54,6 +61,29 @@ fn dynamic_tool(function: Option<&Value>, at: &str) -> Result<Value, InvalidRequ
         Some(_) => return Err(InvalidRequest::new(format!("{at}.parameters"), "parameters must be an object")),
     };
     Ok(json!({ "type": "function", "name": name, "description": description, "inputSchema": parameters }))
+}
+
+/// What the worker would refuse, as 0.169.0 does in `thread/start`.
+fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    if name.len() > MAX_NAME || !name.bytes().all(allowed) {
+        return Err(format!("a function's name is up to {MAX_NAME} letters, digits, dashes and underscores"));
+    }
+    if name == "mcp" || name.starts_with("mcp__") {
+        return Err("the name mcp and names that begin with mcp__ are reserved".to_owned());
+    }
+    Ok(())
+}
+
+fn refuse_duplicates(tools: &[Value]) -> Result<(), InvalidRequest> {
+    let mut seen = HashSet::new();
+    match tools.iter().position(|tool| !seen.insert(tool["name"].as_str())) {
+        None => Ok(()),
+        Some(index) => Err(InvalidRequest::new(
+            format!("tools[{index}].function.name"),
+            format!("the name {} is given to more than one function", tools[index]["name"]),
+        )),
+    }
 }
 
 /// `tool_choice` and the legacy `function_call`, as far as a worker can follow them.
@@ -131,6 +161,9 @@ mod tests {
             (json!({ "tools": [{ "type": "web_search" }] }), "tools[0].type"),
             (json!({ "tools": [{ "type": "function" }] }), "tools[0].function"),
             (json!({ "tools": [{ "type": "function", "function": {} }] }), "tools[0].function.name"),
+            (json!({ "tools": [{ "type": "function", "function": { "name": "a.b" } }] }), "tools[0].function.name"),
+            (json!({ "tools": [{ "type": "function", "function": { "name": "mcp__x" } }] }), "tools[0].function.name"),
+            (json!({ "tools": [tool[0], tool[0]] }), "tools[1].function.name"),
             (json!({ "tools": tool, "tool_choice": "some" }), "tool_choice"),
             (json!({ "tools": tool, "tool_choice": 1 }), "tool_choice"),
             (json!({ "tool_choice": "auto" }), "tool_choice"),

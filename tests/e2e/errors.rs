@@ -1,0 +1,195 @@
+//! What bad requests and a bad upstream get: the contract's errors, never a panic, never a hung socket.
+
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::{KEY, PATIENCE, Proxy, UPSTREAM_KEY, ask, ask_stream};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_those_of_the_contract() {
+    let proxy = Proxy::start().await;
+    let client = reqwest::Client::new();
+    let url = format!("{}/v1/chat/completions", proxy.address);
+    let post = |key: &str, body: String| client.post(&url).bearer_auth(key).body(body).send();
+    let chat = |extra: Value| {
+        let mut body = ask("say:never");
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        body.to_string()
+    };
+    let rows = [
+        (KEY, "{\"model\":".to_owned(), 400, "invalid_json", Value::Null),
+        ("wrong", "{\"model\":".to_owned(), 400, "invalid_json", Value::Null),
+        ("wrong", chat(json!({})), 401, "invalid_api_key", Value::Null),
+        (KEY, chat(json!({ "model": null })), 400, "model_required", json!("model")),
+        (KEY, chat(json!({ "model": "nobody-knows" })), 404, "model_not_found", json!("model")),
+        (
+            KEY,
+            chat(json!({ "messages": [{ "role": "robot", "content": "" }] })),
+            400,
+            "invalid_request_error",
+            json!("messages[0].role"),
+        ),
+        (KEY, chat(json!({ "n": 6 })), 400, "invalid_request_error", json!("n")),
+        (KEY, chat(json!({ "stream": "yes" })), 400, "invalid_request_error", json!("stream")),
+        (KEY, chat(json!({ "logprobs": true })), 400, "invalid_request_error", json!("logprobs")),
+        (KEY, "[1]".to_owned(), 400, "invalid_request_error", Value::Null),
+    ];
+    let mut ids = HashSet::new();
+    for (key, body, status, code, param) in rows {
+        let response = post(key, body.clone()).await.unwrap();
+        assert_eq!(response.status(), status, "{body}");
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let trace_id = response.headers().get("x-proxy-trace-id").map(|id| id.to_str().unwrap().to_owned());
+        assert_eq!(trace_id, (status != 401).then(|| id.clone()), "{body}");
+        assert_eq!(response.headers().contains_key("www-authenticate"), status == 401);
+        ids.insert(id);
+        let error: Value = response.json().await.unwrap();
+        assert_eq!((&error["error"]["code"], &error["error"]["param"]), (&json!(code), &param), "{body}");
+    }
+    assert_eq!(ids.len(), 10, "every answer has an id of its own");
+    assert!(proxy.model().requests().is_empty(), "none of them reached the model");
+    let recorded: HashSet<String> =
+        proxy.summaries().await.iter().map(|summary| summary["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(recorded, ids, "each of them is in the journal under that id");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn routes_and_methods_that_are_not_there_get_json_too() {
+    let proxy = Proxy::start().await;
+    let client = reqwest::Client::new();
+    for (method, path, status, allow) in [
+        ("GET", "/v1/nothing", 404, None),
+        ("POST", "/v1/responses", 404, None),
+        ("GET", "/", 404, None),
+        ("GET", "/v1/chat/completions", 405, Some("POST, HEAD")),
+        ("DELETE", "/v1/models", 405, Some("GET, HEAD")),
+        ("POST", "/livez", 405, Some("GET, HEAD")),
+    ] {
+        let method = method.parse().unwrap();
+        let response = client.request(method, format!("{}{path}", proxy.address)).send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+        assert_eq!(response.headers().get("allow").map(|allow| allow.to_str().unwrap()), allow, "{path}");
+        assert!(response.headers().contains_key("x-request-id"), "{path}");
+        assert!(response.json::<Value>().await.unwrap()["error"]["code"].is_string(), "{path}");
+    }
+    let head = client.head(format!("{}/v1/chat/completions", proxy.address));
+    assert_eq!(head.try_clone().unwrap().send().await.unwrap().status(), 401);
+    assert_eq!(head.bearer_auth(KEY).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_above_the_limit_is_refused_and_a_large_one_is_not() {
+    let proxy = Proxy::start_with(&[("PROXY_MAX_BODY_BYTES", "4MiB")]).await;
+    let client = reqwest::Client::new();
+    let post = |key: &'static str, size: usize| {
+        let body = ask(&format!("say:{}", "x".repeat(size))).to_string();
+        client.post(format!("{}/v1/chat/completions", proxy.address)).bearer_auth(key).body(body).send()
+    };
+    assert_eq!(post(KEY, 5 << 20).await.unwrap().status(), 413);
+    assert_eq!(post("wrong", 2 << 20).await.unwrap().status(), 413);
+    let answer: Value = post(KEY, 3 << 20).await.unwrap().json().await.unwrap();
+    let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
+    assert_eq!(text.len(), 3 << 20, "three megabytes went to the model and came back whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upstream_errors_are_real_statuses_before_the_first_byte_and_events_after_it() {
+    let proxy = Proxy::start().await;
+    for (script, status, code) in [
+        ("err:400", 400, "invalid_request_error"),
+        ("err:401", 401, "invalid_api_key"),
+        ("err:429", 429, "rate_limited"),
+        ("err:500", 500, "worker_error"),
+        ("err:503", 500, "worker_error"),
+        ("failed", 400, "context_length_exceeded"),
+    ] {
+        for body in [ask(script), ask_stream(script)] {
+            let response = proxy.chat(&body).send().await.unwrap();
+            assert_eq!(response.status(), status, "{script}");
+            let error: Value = response.json().await.unwrap();
+            assert_eq!(error["error"]["code"], code, "{script}");
+        }
+    }
+    assert_eq!(proxy.ask("cut").await.status(), 500, "an answer that broke off is no answer");
+    let stream = proxy.chat(&ask_stream("cut")).send().await.unwrap();
+    assert_eq!(stream.status(), 200);
+    let (events, done) = crate::support::stream_events(&stream.text().await.unwrap());
+    assert!(!done);
+    assert_eq!(events.last().unwrap()["error"]["code"], "worker_error");
+    assert!(!crate::support::stream_text(&events).is_empty(), "what came before the cut was passed on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upstream_that_quotes_its_key_does_not_give_it_away() {
+    let proxy = Proxy::start().await;
+    let body = proxy.ask("quote-auth").await.text().await.unwrap();
+    assert!(body.contains("REDACTED") && !body.contains(UPSTREAM_KEY), "{body}");
+    let id = proxy.summaries().await[0]["id"].as_str().unwrap().to_owned();
+    assert!(!proxy.trace(&["show", &id, "--json"]).await.contains(UPSTREAM_KEY));
+    assert!(!proxy.log().contains(UPSTREAM_KEY));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_model_runs_into_the_idle_timeout() {
+    let proxy = Proxy::start_with(&[("PROXY_IDLE_TIMEOUT_MS", "300"), ("PROXY_STREAM_HEAD_MS", "100")]).await;
+    let response = proxy.ask("hang").await;
+    assert_eq!(response.status(), 504);
+    assert_eq!(response.json::<Value>().await.unwrap()["error"]["code"], "idle_timeout");
+    let stream = proxy.chat(&ask_stream("hang")).send().await.unwrap();
+    assert_eq!(stream.status(), 200, "the head goes out after PROXY_STREAM_HEAD_MS");
+    let (events, done) = crate::support::stream_events(&stream.text().await.unwrap());
+    assert_eq!((events.last().unwrap()["error"]["code"].as_str(), done), (Some("idle_timeout"), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keepalives_come_before_the_first_token() {
+    let proxy = Proxy::start_with(&[("PROXY_SSE_KEEPALIVE_MS", "50"), ("PROXY_STREAM_HEAD_MS", "50")]).await;
+    let ask = ask_stream("delay:1000:say:late");
+    let body = proxy.chat(&ask).send().await.unwrap().text().await.unwrap();
+    let before = body.split("late").next().unwrap();
+    assert!(before.contains(": keepalive\n\n"), "{body}");
+    let quiet =
+        proxy.chat(&ask).header("user-agent", "Mozilla Obsidian/1.5").send().await.unwrap().text().await.unwrap();
+    assert!(!quiet.contains("keepalive"), "{quiet}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_room_says_so() {
+    let proxy = Proxy::start_with(&[("WORKER_MAX_CONCURRENCY", "2")]).await;
+    let held = proxy.chat(&ask_stream("slow:10000:20")).send().await.unwrap();
+    let mut two = ask("say:no room for two");
+    two["n"] = json!(2);
+    let refused = proxy.chat(&two).send().await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"]["code"], "worker_busy");
+    assert_eq!(proxy.ask("say:room for one").await.status(), 200);
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_bytes_get_an_answer_or_a_closed_socket() {
+    let proxy = Proxy::start().await;
+    let address = proxy.address.trim_start_matches("http://").to_owned();
+    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n");
+    for (bytes, expected) in [
+        ("\x00\x01garbage\r\n\r\n".to_owned(), None),
+        (format!("{head}content-length: 5\r\n\r\n\u{FF}\u{FE}"), Some("HTTP/1.1 400")),
+        (format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\n"), Some("HTTP/1.1 400")),
+        (format!("{head}content-length: 99999999999\r\n\r\n"), Some("HTTP/1.1 413")),
+    ] {
+        let mut socket = TcpStream::connect(&address).await.unwrap();
+        socket.write_all(bytes.as_bytes()).await.unwrap();
+        socket.shutdown().await.unwrap();
+        let mut answer = Vec::new();
+        let read =
+            tokio::time::timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("the socket does not hang");
+        if let (Some(expected), Ok(_)) = (expected, read) {
+            let answer = String::from_utf8_lossy(&answer);
+            assert!(answer.is_empty() || answer.starts_with(expected), "{bytes:?} got {answer:?}");
+        }
+    }
+    assert_eq!(proxy.ask("say:still here").await.status(), 200);
+}

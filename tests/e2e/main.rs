@@ -1,0 +1,15 @@
+//! End-to-end tests: the real `codex-proxy` on the real Codex app-server, against the scripted model.
+//!
+//! `./check` installs what they need. They find Codex by `CODEX_BIN`, else in `node_modules/.bin` of the checkout.
+
+mod cancel;
+mod concurrency;
+mod errors;
+mod golden;
+mod health;
+mod lifecycle;
+mod raw_files;
+mod sdk;
+mod startup;
+mod support;
+mod trace;
