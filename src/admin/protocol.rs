@@ -109,7 +109,7 @@ impl TryFrom<EventsParams> for Ask {
 
 impl ErrorLine {
     /// The line for `error`, with its line end.
-    pub(super) fn line(error: impl ToString) -> String {
+    pub(super) fn line(error: &impl ToString) -> String {
         let line = Self { error: error.to_string() };
         serde_json::to_string(&line).expect("a struct of a string serialises") + "\n"
     }
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn only_an_error_is_an_error() {
-        assert_eq!(ErrorLine::parse(ErrorLine::line("a \"b\"\n").trim_end()).as_deref(), Some("a \"b\"\n"));
+        assert_eq!(ErrorLine::parse(ErrorLine::line(&"a \"b\"\n").trim_end()).as_deref(), Some("a \"b\"\n"));
         assert_eq!(ErrorLine::parse(r#"{"seq":1,"type":"x","data":{"error":"no"}}"#), None);
     }
 }

@@ -215,14 +215,14 @@ fn send_answer(query: &Query, reader: &Reader, chunks: &mpsc::Sender<Chunk>) -> 
     let answer = match query.run(reader) {
         Ok(answer) => answer,
         Err(error) => {
-            send(ErrorLine::line(error))?;
+            send(ErrorLine::line(&error))?;
             return Ok(reader.head() + 1);
         }
     };
     let next_seq = answer.next_seq();
     let mut chunk = String::new();
     for row in answer {
-        chunk.push_str(&row.map_or_else(ErrorLine::line, |row| row + "\n"));
+        chunk.push_str(&row.map_or_else(|error| ErrorLine::line(&error), |row| row + "\n"));
         if chunk.len() >= CHUNK {
             send(std::mem::take(&mut chunk))?;
         }
@@ -250,6 +250,6 @@ impl From<QueryRejection> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        (self.0, [(CONTENT_TYPE, "application/json")], ErrorLine::line(self.1)).into_response()
+        (self.0, [(CONTENT_TYPE, "application/json")], ErrorLine::line(&self.1)).into_response()
     }
 }

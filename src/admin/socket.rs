@@ -111,7 +111,7 @@ fn make_private(folder: &Path, user: u32) -> io::Result<()> {
         _ => {}
     }
     let found = fs::symlink_metadata(folder)?;
-    if found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0 {
+    if found.is_dir() && found.uid() == user && found.mode().trailing_zeros() >= 6 {
         return Ok(());
     }
     let what = format!("{} is not a folder of this user alone (mode 0700); remove it", folder.display());

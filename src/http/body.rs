@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body;
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use tokio::time::timeout;
 
 use super::error::ApiError;
 
@@ -14,6 +15,10 @@ pub const LIMIT_WITHOUT_KEY: usize = 1 << 20;
 /// The longest pause within a body.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// What is read and thrown away of a body that is too large, in bytes, so that its sender gets to read the refusal: a
+/// connection closed under somebody who still writes is an error without a status.
+const DISCARDED_MAX: usize = 32 << 20;
+
 /// Reads the whole of `body`, at most `limit` bytes.
 pub async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, ApiError>
 where
@@ -21,17 +26,48 @@ where
 {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
-        return Err(ApiError::BodyTooLarge);
+        return Err(refuse(body, announced, limit).await);
     }
     let mut read = BytesMut::with_capacity(announced);
-    while let Some(frame) = tokio::time::timeout(READ_TIMEOUT, body.frame()).await.map_err(|_| ApiError::BodyTimeout)? {
-        let Ok(data) = frame.map_err(|_| ApiError::BodyUnreadable)?.into_data() else { continue };
+    while let Some(data) = next_data(&mut body).await? {
         if read.len() + data.len() > limit {
-            return Err(ApiError::BodyTooLarge);
+            return Err(refuse(body, announced, limit).await);
         }
         read.extend_from_slice(&data);
     }
     Ok(read.freeze())
+}
+
+/// Throws away what is left of a body that is too large, unless that is too much to be worth it.
+async fn refuse<B>(mut body: B, announced: usize, limit: usize) -> ApiError
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut left = limit.saturating_add(DISCARDED_MAX);
+    if announced <= left {
+        while let Ok(Some(data)) = next_data(&mut body).await {
+            match left.checked_sub(data.len()) {
+                Some(rest) => left = rest,
+                None => break,
+            }
+        }
+    }
+    ApiError::BodyTooLarge
+}
+
+async fn next_data<B>(body: &mut B) -> Result<Option<Bytes>, ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    loop {
+        let frame = timeout(READ_TIMEOUT, body.frame()).await.map_err(|_| ApiError::BodyTimeout)?;
+        match frame.transpose().map_err(|_| ApiError::BodyUnreadable)?.map(Frame::into_data) {
+            Some(Ok(data)) => return Ok(Some(data)),
+            // Trailers mean nothing here.
+            Some(Err(_)) => {}
+            None => return Ok(None),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -214,7 +214,7 @@ impl ApiError {
                 FailureKind::WorkerExited => exited(),
                 FailureKind::ContextLength => Row {
                     param: Some(Param::Field("messages")),
-                    ..row(400, invalid, "context_length_exceeded", &failure.message, ClientError)
+                    ..row(400, invalid, "context_length_exceeded", "context length exceeded", ClientError)
                 },
                 FailureKind::BadRequest => row(400, invalid, invalid, &failure.message, ClientError),
                 // What the upstream says of the credentials may quote them, and is no business of the partner.
@@ -229,9 +229,18 @@ impl ApiError {
                 FailureKind::ModelNotFound => {
                     row(404, invalid, "model_not_found", "the model's upstream does not know the model", ServerError)
                 }
-                FailureKind::Unavailable | FailureKind::Disconnected | FailureKind::Other => {
-                    row(500, "server_error", "worker_error", &failure.message, ServerError)
+                // The worker's own words name the upstream's address.
+                FailureKind::Unavailable => row(
+                    500,
+                    "server_error",
+                    "worker_error",
+                    "the model's upstream failed or is overloaded",
+                    ServerError,
+                ),
+                FailureKind::Disconnected => {
+                    row(500, "server_error", "worker_error", "the model's upstream broke off its answer", ServerError)
                 }
+                FailureKind::Other => row(500, "server_error", "worker_error", &failure.message, ServerError),
             },
             Self::JournalUnavailable => Row {
                 outcome: ServerError,
@@ -253,9 +262,19 @@ impl From<TurnFailure> for ApiError {
     fn from(failure: TurnFailure) -> Self {
         match failure.kind {
             FailureKind::WorkerExited => Self::WorkerExited,
+            FailureKind::BadRequest => {
+                Self::Turn(TurnFailure { message: upstream_message(failure.message), ..failure })
+            }
             _ => Self::Turn(failure),
         }
     }
+}
+
+/// What the upstream says in an error body that Codex passes on as text.
+fn upstream_message(text: String) -> String {
+    let body: Option<Value> = serde_json::from_str(&text).ok();
+    let message = body.as_ref().and_then(|body| body.pointer("/error/message").or(body.get("detail"))?.as_str());
+    message.map_or(text.clone(), str::to_owned)
 }
 
 impl From<TurnStartError> for ApiError {
@@ -334,7 +353,7 @@ mod tests {
             (
                 failure(FailureKind::ContextLength),
                 400,
-                r#"{"message":"said the upstream","type":"invalid_request_error","code":"context_length_exceeded","param":"messages"}"#,
+                r#"{"message":"context length exceeded","type":"invalid_request_error","code":"context_length_exceeded","param":"messages"}"#,
             ),
         ];
         for (error, status, body) in rows {
@@ -348,6 +367,13 @@ mod tests {
         assert_eq!(ApiError::WorkerNotReady.headers()[header::RETRY_AFTER], "1");
         assert!(ApiError::BackendDisabled.headers().get(header::RETRY_AFTER).is_none());
         assert_eq!(ApiError::Unauthorized.headers()[header::WWW_AUTHENTICATE], "Bearer realm=api");
+    }
+
+    #[test]
+    fn the_upstreams_own_message_is_taken_out_of_its_body() {
+        let message = r#"{"error": {"message": "scripted 400", "type": "invalid_request_error"}}"#.to_owned();
+        let error = ApiError::from(TurnFailure { kind: FailureKind::BadRequest, message });
+        assert_eq!(error.message(), "scripted 400");
     }
 
     #[test]

@@ -11,10 +11,11 @@ use serde_json::{Value, json};
 
 use crate::support::{Proxy, json_lines};
 
-/// Removes what differs from run to run: ids of items and threads.
+/// Removes what differs from run to run: ids of items and threads, and Codex's own metadata, which holds nothing else.
 fn normalised(mut body: Value) -> Value {
     let object = body.as_object_mut().expect("a body is an object");
     object.remove("prompt_cache_key");
+    object.remove("client_metadata");
     for item in object["input"].as_array_mut().expect("input is a list") {
         item.as_object_mut().expect("an item is an object").remove("id");
     }

@@ -14,46 +14,46 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 /// The key of every test proxy.
-pub const KEY: &str = "e2e-key-0123456789abcdef";
+pub(crate) const KEY: &str = "e2e-key-0123456789abcdef";
 
 /// The upstream's key, which nobody but the worker may see.
-pub const UPSTREAM_KEY: &str = "upstream-key-fedcba9876543210";
+pub(crate) const UPSTREAM_KEY: &str = "upstream-key-fedcba9876543210";
 
 /// How long anything may take before a test gives up: generous, because machines are shared.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running proxy with its scripted model.
-pub struct Proxy {
+pub(crate) struct Proxy {
     child: Child,
     /// `http://HOST:PORT`.
-    pub address: String,
-    pub state: TempDir,
-    pub model: Option<RunningStub>,
+    pub(crate) address: String,
+    pub(crate) state: TempDir,
+    pub(crate) model: Option<RunningStub>,
     log: watch::Receiver<Vec<String>>,
     http: reqwest::Client,
 }
 
 impl Proxy {
     /// A proxy that is ready.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
     /// The same with more environment.
-    pub async fn start_with(environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start_with(environment: &[(&str, &str)]) -> Self {
         let proxy = Self::spawn_with(environment).await;
         proxy.until_ready().await;
         proxy
     }
 
     /// A proxy that listens; its worker may not be ready.
-    pub async fn spawn_with(environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn spawn_with(environment: &[(&str, &str)]) -> Self {
         let state = tempfile::tempdir().expect("a temporary folder");
         Self::spawn_in(state, environment).await
     }
 
     /// The same on the state folder of an earlier one.
-    pub async fn spawn_in(state: TempDir, environment: &[(&str, &str)]) -> Self {
+    pub(crate) async fn spawn_in(state: TempDir, environment: &[(&str, &str)]) -> Self {
         let model = ModelStub::bind(([127, 0, 0, 1], 0).into()).await.expect("the stub finds a port").spawn();
         let mut command = command(state.path());
         command.env("PROXY_UPSTREAM_BASE_URL", model.base_url()).envs(environment.iter().copied());
@@ -73,7 +73,7 @@ impl Proxy {
     }
 
     /// Waits for a line of the log.
-    pub async fn logged(&self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn logged(&self, wanted: impl Fn(&str) -> bool) -> String {
         let mut log = self.log.clone();
         let found = log.wait_for(|log| log.iter().any(|line| wanted(line)));
         let log = timeout(PATIENCE, found).await.expect("the line comes in time").expect("the proxy lives");
@@ -81,16 +81,16 @@ impl Proxy {
     }
 
     /// Everything logged so far.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         self.log.borrow().join("\n")
     }
 
-    pub async fn until_ready(&self) {
+    pub(crate) async fn until_ready(&self) {
         self.until("/readyz answers 200", async || self.get("/readyz").await.status() == 200).await;
     }
 
     /// Tries `condition` until it holds.
-    pub async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
+    pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn() -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !condition().await {
             assert!(Instant::now() < deadline, "not in time: {what}\n{}", self.log());
@@ -98,42 +98,42 @@ impl Proxy {
         }
     }
 
-    pub fn model(&self) -> &RunningStub {
+    pub(crate) fn model(&self) -> &RunningStub {
         self.model.as_ref().expect("the model runs")
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.child.id().expect("it runs").cast_signed()
     }
 
-    pub async fn get(&self, path: &str) -> Response {
+    pub(crate) async fn get(&self, path: &str) -> Response {
         self.http.get(format!("{}{path}", self.address)).send().await.expect("the proxy answers")
     }
 
     /// A chat request with the key, not yet sent.
-    pub fn chat(&self, body: &Value) -> RequestBuilder {
+    pub(crate) fn chat(&self, body: &Value) -> RequestBuilder {
         self.http.post(format!("{}/v1/chat/completions", self.address)).bearer_auth(KEY).json(body)
     }
 
     /// The answer to `script`, not streamed.
-    pub async fn ask(&self, script: &str) -> Response {
+    pub(crate) async fn ask(&self, script: &str) -> Response {
         self.chat(&ask(script)).send().await.expect("the proxy answers")
     }
 
     /// The worker's process id, as `/healthz` tells it.
-    pub async fn worker_pid(&self) -> Option<i32> {
+    pub(crate) async fn worker_pid(&self) -> Option<i32> {
         let health: Value = self.get("/healthz").await.json().await.expect("health is JSON");
         health["worker_supervisor"]["pid"].as_i64().and_then(|pid| pid.try_into().ok())
     }
 
     /// Ends the proxy in order and returns its exit code and the state folder.
-    pub async fn stop(self) -> (Option<i32>, TempDir) {
+    pub(crate) async fn stop(self) -> (Option<i32>, TempDir) {
         signal(self.pid(), "TERM");
         self.stop_after_signal().await
     }
 
     /// The same for a proxy that was already told to end.
-    pub async fn stop_after_signal(mut self) -> (Option<i32>, TempDir) {
+    pub(crate) async fn stop_after_signal(mut self) -> (Option<i32>, TempDir) {
         let status =
             timeout(PATIENCE, self.child.wait()).await.expect("it ends in time").expect("it can be waited for");
         if let Some(model) = self.model.take() {
@@ -143,23 +143,23 @@ impl Proxy {
     }
 
     /// What `codex-trace` prints for these arguments; it must succeed.
-    pub async fn trace(&self, arguments: &[&str]) -> String {
+    pub(crate) async fn trace(&self, arguments: &[&str]) -> String {
         trace(self.state.path(), arguments).await
     }
 
     /// The summaries of all requests, newest first.
-    pub async fn summaries(&self) -> Vec<Value> {
+    pub(crate) async fn summaries(&self) -> Vec<Value> {
         json_lines(&self.trace(&["list", "--json", "--limit", "10000"]).await)
     }
 }
 
 /// A chat request body that asks for `script`.
-pub fn ask(script: &str) -> Value {
+pub(crate) fn ask(script: &str) -> Value {
     json!({ "model": "codex-5", "messages": [{ "role": "user", "content": script }] })
 }
 
 /// The same as a stream.
-pub fn ask_stream(script: &str) -> Value {
+pub(crate) fn ask_stream(script: &str) -> Value {
     json!({
         "model": "codex-5", "stream": true, "stream_options": { "include_usage": true },
         "messages": [{ "role": "user", "content": script }],
@@ -167,7 +167,7 @@ pub fn ask_stream(script: &str) -> Value {
 }
 
 /// `codex-proxy` with nothing of this process's environment that could change what it does.
-pub fn command(state: &Path) -> Command {
+pub(crate) fn command(state: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_codex-proxy"));
     command
         .env_clear()
@@ -184,7 +184,7 @@ pub fn command(state: &Path) -> Command {
 }
 
 /// The pinned Codex that `./check` installs.
-pub fn codex() -> PathBuf {
+pub(crate) fn codex() -> PathBuf {
     let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("node_modules/.bin/codex");
     let codex = std::env::var_os("CODEX_BIN").map_or_else(installed, PathBuf::from);
     assert!(codex.exists(), "no Codex at {}: run ./check once, it installs what the tests need", codex.display());
@@ -192,25 +192,25 @@ pub fn codex() -> PathBuf {
 }
 
 /// A binary of the package `tools`, built beside `codex-proxy`.
-pub fn tool(name: &str) -> PathBuf {
+pub(crate) fn tool(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_codex-proxy")).with_file_name(name);
     assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins` first", path.display());
     path
 }
 
-pub async fn trace(state: &Path, arguments: &[&str]) -> String {
+pub(crate) async fn trace(state: &Path, arguments: &[&str]) -> String {
     let output = Command::new(tool("codex-trace")).arg("--state-dir").arg(state.join("state")).args(arguments).output();
     let output = output.await.expect("codex-trace runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("it prints UTF-8")
 }
 
-pub fn json_lines(text: &str) -> Vec<Value> {
+pub(crate) fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("every line is JSON")).collect()
 }
 
 /// The data of a stream's events: the chunks as JSON, and whether `[DONE]` came.
-pub fn stream_events(body: &str) -> (Vec<Value>, bool) {
+pub(crate) fn stream_events(body: &str) -> (Vec<Value>, bool) {
     let data: Vec<&str> = body.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
     let done = data.last() == Some(&"[DONE]");
     let events = data.iter().filter(|data| **data != "[DONE]");
@@ -218,11 +218,11 @@ pub fn stream_events(body: &str) -> (Vec<Value>, bool) {
 }
 
 /// The text of a stream's first choice.
-pub fn stream_text(events: &[Value]) -> String {
+pub(crate) fn stream_text(events: &[Value]) -> String {
     events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str()).collect()
 }
 
-pub fn signal(pid: i32, name: &str) {
+pub(crate) fn signal(pid: i32, name: &str) {
     let status = std::process::Command::new("kill").arg(format!("-{name}")).arg(pid.to_string()).status();
     assert!(status.expect("kill runs").success(), "there is no process {pid}");
 }

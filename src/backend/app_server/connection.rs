@@ -280,6 +280,8 @@ impl<R: AsyncRead + Unpin> Actor<R> {
                 },
             }
         }
+        // First of all, so that nobody who learns of the end below takes this worker for ready.
+        self.commands.close();
         for (_, pending) in self.pending.drain() {
             let _ = pending.reply.send(Err(CallError::Exited { method: pending.method }));
         }

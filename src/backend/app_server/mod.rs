@@ -24,7 +24,7 @@ use journal::RequestId;
 use tokio::sync::{Semaphore, TryAcquireError, watch};
 
 use self::connection::CallError;
-use self::supervisor::{Status, WorkerState};
+use self::supervisor::Status;
 use self::turn::Turn;
 use crate::config::Config;
 use crate::turn::TurnPlan;
@@ -72,13 +72,13 @@ impl AppServer {
 
     /// Whether turns can be started.
     pub fn is_ready(&self) -> bool {
-        self.status.borrow().state == WorkerState::Ready
+        self.status.borrow().usable().is_some()
     }
 
     /// Waits until turns can be started.
     pub async fn until_ready(&self) {
         let mut status = self.status.clone();
-        if status.wait_for(|status| status.state == WorkerState::Ready).await.is_err() {
+        if status.wait_for(|status| status.usable().is_some()).await.is_err() {
             // The supervisor is gone: no worker will ever be ready.
             std::future::pending::<()>().await;
         }
@@ -86,12 +86,12 @@ impl AppServer {
 
     /// Whether the worker knows a model of that name.
     pub fn knows_model(&self, model: &str) -> bool {
-        self.status.borrow().ready.as_ref().is_some_and(|worker| worker.models.contains(model))
+        self.status.borrow().usable().is_some_and(|worker| worker.models.contains(model))
     }
 
     /// Starts one turn for each of `plans`, side by side; all of them or none.
     pub async fn start_turns(&self, plans: &[TurnPlan], request: RequestId) -> Result<Vec<Turn>, TurnStartError> {
-        let worker = self.status.borrow().ready.clone().ok_or(TurnStartError::NotReady)?;
+        let worker = self.status.borrow().usable().cloned().ok_or(TurnStartError::NotReady)?;
         let wanted = u32::try_from(plans.len()).map_err(|_| TurnStartError::AtCapacity)?;
         let mut slots = self.slots.clone().try_acquire_many_owned(wanted).map_err(|error| match error {
             TryAcquireError::NoPermits => TurnStartError::AtCapacity,

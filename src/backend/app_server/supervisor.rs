@@ -93,6 +93,15 @@ pub struct Supervisor {
     failures: u32,
 }
 
+// === impl Status ===
+
+impl Status {
+    /// The worker that takes turns. A worker whose output has ended is none, even before its exit was noticed.
+    pub fn usable(&self) -> Option<&ReadyWorker> {
+        self.ready.as_ref().filter(|worker| !worker.connection.is_closed())
+    }
+}
+
 // === impl Supervisor ===
 
 impl Supervisor {

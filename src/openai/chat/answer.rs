@@ -2,7 +2,7 @@
 
 use journal::Tokens;
 
-use crate::turn::{IncompleteReason, ToolCall, TurnEnd, TurnEvent, TurnFailure};
+use crate::turn::{FailureKind, IncompleteReason, ToolCall, TurnEnd, TurnEvent, TurnFailure};
 
 /// What a choice has given so far.
 #[derive(Debug, Default)]
@@ -101,7 +101,12 @@ impl Answer {
 
     fn ended(&mut self, end: TurnEnd) -> Option<Piece> {
         match end {
-            TurnEnd::Completed | TurnEnd::Interrupted => self.finish(FinishReason::Stop),
+            TurnEnd::Completed => self.finish(FinishReason::Stop),
+            // By somebody else: we interrupt only what has ended for the client. Half an answer must not look whole.
+            TurnEnd::Interrupted => self.set_end(AnswerEnd::Failed(TurnFailure {
+                kind: FailureKind::Other,
+                message: "the worker interrupted the turn".to_owned(),
+            })),
             TurnEnd::Incomplete { reason, tokens } => {
                 self.tokens += tokens.unwrap_or_default();
                 self.finish(match reason {
@@ -171,6 +176,14 @@ mod tests {
         let end = TurnEnd::Incomplete { reason: IncompleteReason::MaxOutputTokens, tokens: Some(tokens) };
         assert_eq!(answer.follow(TurnEvent::Ended(end)), Some(Piece::End(AnswerEnd::Finished(FinishReason::Length))));
         assert_eq!(answer.tokens(), tokens);
+    }
+
+    #[test]
+    fn a_turn_that_somebody_interrupted_is_no_answer() {
+        let mut answer = Answer::default();
+        answer.follow(TurnEvent::Text("half".into()));
+        let end = answer.follow(TurnEvent::Ended(TurnEnd::Interrupted));
+        assert!(matches!(end, Some(Piece::End(AnswerEnd::Failed(_)))));
     }
 
     #[test]

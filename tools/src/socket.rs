@@ -1,0 +1,159 @@
+//! Asking the running service through its control socket.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use codex_completions_api::admin::protocol::ErrorLine;
+use codex_completions_api::admin::{Ask, socket};
+use http::{Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::UnixStream;
+use tokio::runtime::{self, Runtime};
+use tokio::time::timeout;
+
+use crate::failure::Failure;
+
+/// The longest time to the first byte of an answer, in which the service writes and syncs the `audit.read` event.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What came of a question.
+pub(crate) enum Asked {
+    /// The service answers.
+    Answer(Answer),
+    /// Nobody listens there.
+    Absent(PathBuf),
+    /// Somebody listens, and does not answer.
+    Silent(PathBuf),
+}
+
+/// The lines of an answer, as they arrive.
+pub(crate) struct Answer {
+    /// Runs while somebody waits for a line.
+    runtime: Runtime,
+    body: Incoming,
+    /// What has arrived and is not yet given out.
+    arrived: BytesMut,
+    /// How much of that has no line end in it.
+    searched: usize,
+}
+
+/// Asks the service that owns `state_dir`.
+pub(crate) fn ask(state_dir: &Path, ask: &Ask) -> Result<Asked, Failure> {
+    let path = socket::find(state_dir);
+    let failed = |what: &str, error: &dyn std::error::Error| {
+        Failure::NoAccess(format!("cannot {what} codex-proxy through {}: {error}", path.display()))
+    };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed("ask", &error))?;
+    let stream = match runtime.block_on(UnixStream::connect(&path)) {
+        Ok(stream) => stream,
+        Err(error) if is_absence(&error) => return Ok(Asked::Absent(path)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let remedy = "ask as the user that runs it";
+            return Err(Failure::NoAccess(format!(
+                "cannot ask codex-proxy through {}: {error}; {remedy}",
+                path.display()
+            )));
+        }
+        Err(error) => return Err(failed("ask", &error)),
+    };
+    let response = match runtime.block_on(async { timeout(ANSWER_TIMEOUT, send(stream, ask)).await }) {
+        Ok(response) => response.map_err(|error| failed("ask", &error))?,
+        Err(_) => return Ok(Asked::Silent(path)),
+    };
+    let status = response.status();
+    let answer = Answer { runtime, body: response.into_body(), arrived: BytesMut::new(), searched: 0 };
+    if status == StatusCode::OK {
+        return Ok(Asked::Answer(answer));
+    }
+    Err(answer.refusal(status, &path))
+}
+
+/// Whether it means that no service runs: no socket, one that a dead service left, or no folder.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        // `InvalidInput` is a path too long for a socket; a service would have left a link there.
+        ErrorKind::NotFound | ErrorKind::ConnectionRefused | ErrorKind::NotADirectory | ErrorKind::InvalidInput
+    )
+}
+
+async fn send(stream: UnixStream, ask: &Ask) -> hyper::Result<Response<Incoming>> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // How it ends shows in the body.
+    tokio::spawn(connection);
+    let request = Request::get(ask.target())
+        .header(header::HOST, "control.sock")
+        .body(Empty::<Bytes>::new())
+        .expect("a target of our own making is valid");
+    sender.send_request(request).await
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// Why there is no answer, for somebody who cannot read the folder either.
+    pub(crate) fn explanation(&self) -> String {
+        match self {
+            Self::Answer(_) => String::new(),
+            Self::Absent(path) => format!(
+                "It has no control socket at {}, so it is not a running codex-proxy, or one that is just starting or ending; \
+                 try again.",
+                path.display()
+            ),
+            Self::Silent(path) => format!(
+                "Its control socket {} does not answer within {} s; look at its log, or stop it.",
+                path.display(),
+                ANSWER_TIMEOUT.as_secs()
+            ),
+        }
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    /// The next line without its line end, if it has arrived as a whole.
+    fn take_line(&mut self) -> Option<BytesMut> {
+        let Some(end) = self.arrived[self.searched..].iter().position(|byte| *byte == b'\n') else {
+            self.searched = self.arrived.len();
+            return None;
+        };
+        let mut line = self.arrived.split_to(self.searched + end + 1);
+        line.truncate(self.searched + end);
+        self.searched = 0;
+        Some(line)
+    }
+
+    fn refusal(mut self, status: StatusCode, path: &Path) -> Failure {
+        let why = match self.next() {
+            Some(Err(Failure::Damaged(why)) | Ok(why)) => why,
+            _ => "it does not say why; are codex-trace and codex-proxy of the same version?".to_owned(),
+        };
+        Failure::NoAccess(format!("codex-proxy refuses through {} ({}): {why}", path.display(), status.as_u16()))
+    }
+}
+
+impl Iterator for Answer {
+    type Item = Result<String, Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(line) = self.take_line() {
+                let line = String::from_utf8_lossy(&line).into_owned();
+                return Some(ErrorLine::parse(&line).map_or(Ok(line), |what| Err(Failure::Damaged(what))));
+            }
+            match self.runtime.block_on(self.body.frame())? {
+                Ok(frame) => self.arrived.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Err(error) => {
+                    let what = format!("codex-proxy ended in the middle of its answer ({error}); ask again");
+                    return Some(Err(Failure::NoAccess(what)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! What the tests share.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+
+use codex_completions_api::admin::ControlServer;
+use codex_completions_api::projections::{Metrics, Projections};
+use codex_completions_api::record::{Recorder, Writer};
+use jiff::{SignedDuration, Timestamp};
+use journal::{
+    Draft, EventBody, Frame, Journal, NoScrub, Options, Outcome, Payload, RequestId, RequestReceived, ResponseFinished,
+    Tokens,
+};
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+/// A finished request.
+pub(crate) const FINISHED: &str = "0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b";
+/// A newer one that is not finished.
+pub(crate) const UNFINISHED: &str = "0197a0b1-c2d4-7e4f-8a5b-6c7d8e9f0a1b";
+/// The newest one, which is finished.
+pub(crate) const REFUSED: &str = "0197a0b1-c2d5-7e4f-8a5b-6c7d8e9f0a1b";
+/// One that never was.
+pub(crate) const UNKNOWN: &str = "0197a0b1-c2d6-7e4f-8a5b-6c7d8e9f0a1b";
+
+/// A state folder.
+pub(crate) struct State {
+    dir: TempDir,
+}
+
+/// What came of one run of `codex-trace`.
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A service reduced to what reads the journal.
+pub(crate) struct Service {
+    runtime: Runtime,
+    pub(crate) recorder: Recorder,
+    writer: Writer,
+    stop: CancellationToken,
+    served: JoinHandle<()>,
+}
+
+// === impl State ===
+
+impl State {
+    /// Without a journal.
+    pub(crate) fn empty() -> Self {
+        Self { dir: tempfile::tempdir().expect("a folder") }
+    }
+
+    /// With a journal of three requests, closed.
+    pub(crate) fn with_requests() -> Self {
+        let state = Self::empty();
+        state.append(&requests());
+        state
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn journal_dir(&self) -> PathBuf {
+        self.path().join("journal")
+    }
+
+    pub(crate) fn journal(&self) -> Journal {
+        Journal::open(&self.journal_dir(), Options::default(), Arc::new(NoScrub)).expect("the journal opens")
+    }
+
+    pub(crate) fn append(&self, drafts: &[Draft]) {
+        let mut journal = self.journal();
+        for draft in drafts {
+            journal.append(draft).expect("appended");
+        }
+        journal.close().expect("closed");
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codex-trace"));
+        command.env_clear().arg("--state-dir").arg(self.path()).args(args).stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn trace(&self, args: &[&str]) -> Run {
+        self.command(args).output().expect("codex-trace runs").into()
+    }
+
+    pub(crate) fn serve(&self) -> Service {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let journal = self.journal();
+        let reader = journal.reader();
+        let projections = Projections::new(Metrics::new([]).unwrap());
+        let (recorder, writer) = Recorder::start(journal, projections).unwrap();
+        let server = {
+            let _guard = runtime.enter();
+            ControlServer::bind(self.path()).expect("the socket can be made")
+        };
+        let stop = CancellationToken::new();
+        let served = runtime.spawn(server.serve(recorder.clone(), reader, stop.clone()));
+        Service { runtime, recorder, writer, stop, served }
+    }
+}
+
+// === impl Service ===
+
+impl Service {
+    pub(crate) fn record(&self, request: Option<RequestId>, body: EventBody) {
+        self.runtime.block_on(self.recorder.record(request, body));
+    }
+
+    pub(crate) fn close_journal(&self) {
+        self.runtime.block_on(self.recorder.close());
+    }
+
+    /// Ends in the order in which the real one does.
+    pub(crate) fn stop(self) {
+        self.stop.cancel();
+        self.runtime.block_on(async {
+            self.served.await.expect("it serves until the end");
+            self.recorder.close().await;
+        });
+        self.writer.join();
+    }
+}
+
+// === impl Run ===
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code().expect("it ended by itself"),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
+impl Run {
+    /// Its output, which must be all there is.
+    pub(crate) fn ok(self) -> String {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{}", self.stdout);
+        self.stdout
+    }
+
+    pub(crate) fn json_lines(self) -> Vec<serde_json::Value> {
+        self.ok().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    }
+}
+
+fn requests() -> Vec<Draft> {
+    let frame = |text: &str| Frame { worker: "w1".to_owned(), frame: Payload(text.to_owned().into()) };
+    let stderr = EventBody::WorkerStderr { worker: "w1".to_owned(), line: "hello".to_owned() };
+    let events = [
+        (None, stderr),
+        (Some(FINISHED), received()),
+        (Some(FINISHED), EventBody::RequestAdmitted { queue_wait_ms: 0.25 }),
+        (Some(FINISHED), EventBody::RpcSent(frame(r#"{"method":"turn/start","id":3,"params":{}}"#))),
+        (Some(UNFINISHED), received()),
+        (Some(FINISHED), EventBody::RpcReceived(frame(r#"{"id":3,"result":{"ok":true}}"#))),
+        (Some(FINISHED), EventBody::ResponseStarted { status: 200, headers: Vec::new() }),
+        (Some(FINISHED), EventBody::ResponseChunk { bytes: "data: {\"x\":\"\u{1b}\"}\n\n".to_owned() }),
+        (Some(FINISHED), finished(200, Outcome::Ok, Some(Tokens { input: 10, cached: 4, output: 6, reasoning: 2 }))),
+        (Some(REFUSED), received()),
+        (Some(REFUSED), finished(401, Outcome::Auth, None)),
+    ];
+    let at: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
+    let at = |n| at + SignedDuration::from_micros(1500) * n;
+    let id = |request: Option<&str>| request.map(|id| id.parse().unwrap());
+    (0..).zip(events).map(|(n, (request, body))| Draft { at: at(n), request: id(request), body }).collect()
+}
+
+pub(crate) fn received() -> EventBody {
+    EventBody::RequestReceived(RequestReceived {
+        method: "POST".to_owned(),
+        route: "/v1/chat/completions".to_owned(),
+        target: "/v1/chat/completions".to_owned(),
+        key: Some("k1".to_owned()),
+        peer: "127.0.0.1:1".to_owned(),
+        headers: Vec::new(),
+        body: Payload(r#"{"model":"m"}"#.into()),
+    })
+}
+
+pub(crate) fn finished(status: u16, outcome: Outcome, tokens: Option<Tokens>) -> EventBody {
+    EventBody::ResponseFinished(ResponseFinished {
+        status,
+        outcome,
+        model: Some("m\u{1b}[2J".to_owned()),
+        stream: true,
+        tokens,
+        finish_reasons: tokens.iter().map(|_| "stop".to_owned()).collect(),
+        error: None,
+        worker: Some("w1".to_owned()),
+        ttft_ms: tokens.map(|_| 5.5),
+        duration_ms: 20.25,
+    })
+}
