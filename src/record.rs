@@ -45,6 +45,8 @@ struct Shared {
     budget: Arc<Semaphore>,
     projections: Projections,
     healthy: Arc<AtomicBool>,
+    /// Set when the service stops: from then on nobody waits for a journal that fails.
+    closing: Arc<AtomicBool>,
 }
 
 /// The thread that writes. It ends after [`Recorder::close`], or when every [`Recorder`] is gone.
@@ -81,10 +83,17 @@ impl Recorder {
         let (inbox, messages) = mpsc::channel();
         let (head_seen, head) = watch::channel(journal.reader().head());
         let healthy = Arc::new(AtomicBool::new(true));
-        let writer = WriterLoop { journal, head: head_seen, healthy: healthy.clone(), deadline: None };
+        let closing = Arc::new(AtomicBool::new(false));
+        let (wrote, closes) = (healthy.clone(), closing.clone());
+        let writer = WriterLoop { journal, head: head_seen, healthy: wrote, closing: closes, deadline: None };
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || writer.run(&messages))?;
-        let shared =
-            Shared { inbox: Mutex::new(inbox), budget: Arc::new(Semaphore::new(BUDGET)), projections, healthy };
+        let shared = Shared {
+            inbox: Mutex::new(inbox),
+            budget: Arc::new(Semaphore::new(BUDGET)),
+            projections,
+            healthy,
+            closing,
+        };
         Ok((Self { shared: Arc::new(shared), head }, Writer { thread }))
     }
 
@@ -121,6 +130,7 @@ impl Recorder {
 
     /// Writes everything recorded before this call and closes the journal. What is recorded later is lost.
     pub async fn close(&self) {
+        self.shared.closing.store(true, Ordering::Relaxed);
         let (done, closed) = oneshot::channel();
         self.send(Message::Close(done));
         let _ = closed.await;
@@ -161,6 +171,7 @@ struct WriterLoop {
     journal: Journal,
     head: watch::Sender<u64>,
     healthy: Arc<AtomicBool>,
+    closing: Arc<AtomicBool>,
     /// When the open block must be written; `None` while there is nothing to write.
     deadline: Option<Instant>,
 }
@@ -198,10 +209,21 @@ impl WriterLoop {
         }
     }
 
+    /// Appends, however long it takes: what comes after waits, and with it, in the end, whoever records.
     fn append(&mut self, draft: &Draft) {
         self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
-        if let Err(error) = self.journal.append(draft) {
-            self.failed(&error);
+        loop {
+            match self.journal.append(draft) {
+                Ok(_) => return,
+                Err(error @ journal::Error::Scrub { .. }) => {
+                    return tracing::error!(%error, "an event was withheld from the journal");
+                }
+                Err(error) => self.failed(&error),
+            }
+            if self.closing.load(Ordering::Relaxed) {
+                return tracing::error!("the service stops while the journal cannot be written: an event is lost");
+            }
+            std::thread::sleep(RETRY_PAUSE);
         }
     }
 

@@ -4,6 +4,7 @@
 //! received (`tests/e2e/golden.rs` records and checks those). `tests/transcripts` holds conversations recorded without this service.
 //! What the client gets for each is a snapshot in `tests/snapshots`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use codex_completions_api::backend::app_server::notifications::TurnFollower;
@@ -101,7 +102,7 @@ fn recorded_conversations_become_these_answers() {
 fn plan(request: &Value) -> TurnPlan {
     let environment = [("HOME", "/"), ("PROXY_API_KEY", "k")].map(|(name, value)| (name.to_owned(), value.to_owned()));
     let sources =
-        Sources { flags: Default::default(), environment: environment.into_iter().collect(), purpose: Purpose::Serve };
+        Sources { flags: BTreeMap::new(), environment: environment.into_iter().collect(), purpose: Purpose::Serve };
     let config = config::load(&sources).expect("the defaults are valid");
     let request = ChatRequest::parse(request, 5).expect("golden requests are valid");
     let name = request.model.clone();

@@ -263,7 +263,7 @@ impl From<TurnFailure> for ApiError {
         match failure.kind {
             FailureKind::WorkerExited => Self::WorkerExited,
             FailureKind::BadRequest => {
-                Self::Turn(TurnFailure { message: upstream_message(failure.message), ..failure })
+                Self::Turn(TurnFailure { message: upstream_message(&failure.message), ..failure })
             }
             _ => Self::Turn(failure),
         }
@@ -271,10 +271,10 @@ impl From<TurnFailure> for ApiError {
 }
 
 /// What the upstream says in an error body that Codex passes on as text.
-fn upstream_message(text: String) -> String {
-    let body: Option<Value> = serde_json::from_str(&text).ok();
+fn upstream_message(text: &str) -> String {
+    let body: Option<Value> = serde_json::from_str(text).ok();
     let message = body.as_ref().and_then(|body| body.pointer("/error/message").or(body.get("detail"))?.as_str());
-    message.map_or(text.clone(), str::to_owned)
+    message.unwrap_or(text).to_owned()
 }
 
 impl From<TurnStartError> for ApiError {

@@ -93,8 +93,10 @@ async fn the_upstream_receives_the_golden_bodies() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
     let proxy = Proxy::start().await;
     let mut cases = 0;
-    for case in std::fs::read_dir(folder("golden")).expect("there are golden cases").flatten() {
-        let case = case.path();
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(folder("golden")).expect("golden cases").flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    for case in folders {
         let request = read_json(&case.join("request.json"));
         let bodies = Value::from(upstream_bodies(&proxy, &request).await);
         let transcript = transcript(&proxy).await;

@@ -2,6 +2,8 @@
 //!
 //! `./check` installs what they need. They find Codex by `CODEX_BIN`, else in `node_modules/.bin` of the checkout.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
+
 mod cancel;
 mod concurrency;
 mod errors;

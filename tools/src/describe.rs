@@ -219,7 +219,7 @@ mod tests {
         let call = r#"{"worker":"w1","frame":{"method":"thread/start","id":3,"params":{"a":1}}}"#;
         let sent = describe(&mut describer, "rpc.sent", call);
         assert_eq!(sent.text, r#"thread/start id 3  {"a":1}"#);
-        assert_eq!((sent.direction, sent.bytes), (Some(Direction::ProxyToWorker), Some(48)));
+        assert_eq!((sent.direction, sent.bytes), (Some(Direction::ProxyToWorker), Some(49)));
 
         // The worker's own call with the same id is another one.
         let own = r#"{"worker":"w1","frame":{"method":"approve","id":3}}"#;

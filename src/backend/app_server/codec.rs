@@ -259,7 +259,7 @@ mod tests {
             lines in prop::collection::vec("[^\n\r]{1,40}", 0..20),
             cuts in prop::collection::vec(0_usize..900, 0..30),
         ) {
-            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let text: String = lines.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(text.len())).collect();
             cuts.extend([0, text.len()]);
             cuts.sort_unstable();

@@ -212,7 +212,7 @@ mod tests {
 
     use super::*;
 
-    fn body(extra: Value) -> Value {
+    fn body(extra: &Value) -> Value {
         let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         body
@@ -251,7 +251,7 @@ mod tests {
             (json!({ "audio": {} }), "audio", "only text answers are supported"),
         ];
         for (extra, param, message) in cases {
-            let error = parse(&body(extra.clone())).unwrap_err();
+            let error = parse(&body(&extra)).unwrap_err();
             assert_eq!((error.param.as_deref(), error.message.as_str()), (Some(param), message), "{extra}");
         }
     }
@@ -260,12 +260,12 @@ mod tests {
     fn what_has_no_effect_is_named() {
         let extra =
             json!({ "temperature": 1, "seed": 7, "stop": null, "user": "u", "parallel_tool_calls": false, "x y": 1 });
-        assert_eq!(parse(&body(extra)).unwrap().ignored, ["temperature", "seed", "parallel_tool_calls"]);
+        assert_eq!(parse(&body(&extra)).unwrap().ignored, ["temperature", "seed", "parallel_tool_calls"]);
     }
 
     #[test]
     fn an_explicit_effort_wins_over_the_alias() {
-        let effort = |extra| parse(&body(extra)).unwrap().plans("up", Some(Effort::Low))[0].effort;
+        let effort = |extra: Value| parse(&body(&extra)).unwrap().plans("up", Some(Effort::Low))[0].effort;
         assert_eq!(effort(json!({})), Some(Effort::Low));
         assert_eq!(effort(json!({ "reasoning": { "effort": "HIGH" } })), Some(Effort::High));
         assert_eq!(
@@ -276,13 +276,13 @@ mod tests {
 
     #[test]
     fn n_answers_are_n_plans() {
-        assert_eq!(parse(&body(json!({ "n": 3 }))).unwrap().plans("up", None).len(), 3);
+        assert_eq!(parse(&body(&json!({ "n": 3 }))).unwrap().plans("up", None).len(), 3);
     }
 
     proptest! {
         #[test]
         fn no_value_in_any_field_panics(field in 0..HONOURED.len(), value in any_json()) {
-            let _ = parse(&body(json!({ HONOURED[field]: value })));
+            let _ = parse(&body(&json!({ HONOURED[field]: value })));
         }
     }
 

@@ -41,7 +41,8 @@ fn a_wrong_command_line_is_2() {
     let state = State::empty();
     fails(&state, &["show", "0197a0b1"], 2, &["0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b"]);
     fails(&state, &["events", "--request", ""], 2, &["X-Request-Id"]);
-    for args in [&["lst"][..], &[], &["list", "--limit", "0"], &["list", "--colour"], &["show"]] {
+    fails(&state, &["list", "--limit", "0"], 2, &["--limit"]);
+    for args in [&["lst"][..], &[], &["list", "--colour"], &["show"]] {
         fails(&state, args, 2, &["Usage"]);
     }
     assert!(fails(&state, &["--help"], 0, &[]).contains("Exit codes"));
@@ -122,13 +123,13 @@ fn what_is_not_damaged_is_printed_before_4() {
 
 /// Changes one bit of the first block, in the first segment.
 fn flip_a_bit(state: &State) {
-    let segments = fs::read_dir(state.journal_dir().join("segments")).unwrap();
-    let first = segments.map(|entry| entry.unwrap().path()).min().unwrap();
+    let segments = fs::read_dir(state.journal_dir().join("segments")).expect("it has segments");
+    let first = segments.map(|entry| entry.expect("listed").path()).min().expect("one");
     let file = first.join("db");
-    let mut bytes = fs::read(&file).unwrap();
+    let mut bytes = fs::read(&file).expect("readable");
     let frame = bytes.windows(4).position(|window| window == [0x28, 0xb5, 0x2f, 0xfd]).expect("a zstd frame");
     bytes[frame + 30] ^= 4;
-    fs::write(&file, bytes).unwrap();
+    fs::write(&file, bytes).expect("written");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::support::State;
 
 fn follow(state: &State, args: &[&str]) -> (Child, Lines<BufReader<ChildStdout>>) {
     let mut child = state.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
-    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
     (child, lines)
 }
 

@@ -15,7 +15,7 @@ fn list_is_newest_first_and_aligned() {
     let table = state.trace(&["list"]).ok();
     let expected = format!(
         "\
-AT                        ID                                    ROUTE             MODEL        KEY  STATUS  OUTCOME  \
+AT                        ID                                    ROUTE             MODEL       KEY  STATUS  OUTCOME  \
          TOKENS IN  OUT  TTFT MS  MS  WORKER  EVENTS
 2026-01-05T12:00:00.013Z  {REFUSED}  chat/completions  m\\u{{1b}}[2J  k1      401  auth     \
          \u{20}       -    -        -  20  w1           2
@@ -138,7 +138,7 @@ fn a_running_service_gives_the_same_answers() {
     let last: Value = serde_json::from_str(events.lines().last().unwrap()).unwrap();
     assert_eq!([&last["type"], &last["data"]["via"]], ["audit.read", "socket"]);
     service.stop();
-    assert_eq!(state.trace(&same[3]).ok(), from_folder[3], "and after it stopped");
+    assert_eq!(state.trace(same[3]).ok(), from_folder[3], "and after it stopped");
 }
 
 #[test]

@@ -9,13 +9,13 @@ use crate::support::State;
 
 fn ask(state: &State, request_line: &str) -> UnixStream {
     let mut stream = UnixStream::connect(state.path().join("control.sock")).expect("it listens");
-    write!(stream, "{request_line} HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    write!(stream, "{request_line} HTTP/1.1\r\nhost: x\r\n\r\n").expect("sent");
     stream
 }
 
 fn answer(state: &State, request_line: &str) -> String {
     let mut answer = String::new();
-    ask(state, request_line).read_to_string(&mut answer).unwrap();
+    ask(state, request_line).read_to_string(&mut answer).expect("text to the end");
     answer
 }
 

@@ -94,17 +94,16 @@ impl State {
     }
 
     pub(crate) fn serve(&self) -> Service {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let journal = self.journal();
         let reader = journal.reader();
-        let projections = Projections::new(Metrics::new([]).unwrap());
-        let (recorder, writer) = Recorder::start(journal, projections).unwrap();
-        let server = {
-            let _guard = runtime.enter();
-            ControlServer::bind(self.path()).expect("the socket can be made")
-        };
+        let projections = Projections::new(Metrics::new([]).expect("metrics"));
+        let (recorder, writer) = Recorder::start(journal, projections).expect("a thread");
+        let path = self.path();
+        let control = runtime.block_on(async { ControlServer::bind(path).expect("the socket can be made") });
         let stop = CancellationToken::new();
-        let served = runtime.spawn(server.serve(recorder.clone(), reader, stop.clone()));
+        let served = runtime.spawn(control.serve(recorder.clone(), reader, stop.clone()));
         Service { runtime, recorder, writer, stop, served }
     }
 }
@@ -171,9 +170,9 @@ fn requests() -> Vec<Draft> {
         (Some(REFUSED), received()),
         (Some(REFUSED), finished(401, Outcome::Auth, None)),
     ];
-    let at: Timestamp = "2026-01-05T12:00:00Z".parse().unwrap();
+    let at: Timestamp = "2026-01-05T12:00:00Z".parse().expect("a time");
     let at = |n| at + SignedDuration::from_micros(1500) * n;
-    let id = |request: Option<&str>| request.map(|id| id.parse().unwrap());
+    let id = |request: Option<&str>| request.map(|id| id.parse().expect("an id"));
     (0..).zip(events).map(|(n, (request, body))| Draft { at: at(n), request: id(request), body }).collect()
 }
 
