@@ -1,4 +1,5 @@
-//! End-to-end tests: the real `codex-proxy` on the real Codex app-server, against the scripted model.
+//! End-to-end tests: the real `codex-proxy` on the real Codex app-server, against the scripted model. Only `faults` puts
+//! `app-server-stub` in Codex's place, for what the real one does not do on demand.
 //!
 //! `./check` installs what they need. They find Codex by `CODEX_BIN`, else in `node_modules/.bin` of the checkout.
 
@@ -7,6 +8,7 @@
 mod cancel;
 mod concurrency;
 mod errors;
+mod faults;
 mod golden;
 mod health;
 mod lifecycle;

@@ -123,7 +123,8 @@ impl LineDecoder {
             return;
         }
         *self.skipped.get_or_insert(0) += self.buffer.len();
-        self.buffer.clear();
+        // Not cleared but dropped: so much memory is not kept for one line.
+        self.buffer = BytesMut::new();
         self.scanned = 0;
     }
 }

@@ -197,6 +197,11 @@ impl Connection {
         self.commands.is_closed()
     }
 
+    /// Waits until the worker's output has ended.
+    pub async fn closed(&self) {
+        self.commands.closed().await;
+    }
+
     async fn call_with_effect<T: DeserializeOwned>(
         &self,
         method: &'static str,

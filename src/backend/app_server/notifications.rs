@@ -18,6 +18,8 @@ pub struct TurnFollower {
     turn_id: Option<String>,
     /// Items whose text came as deltas; their final form repeats it.
     streamed: HashSet<String>,
+    /// Upstream responses whose usage was reported.
+    responses: HashSet<String>,
     /// Usage of the thread, kept for answers that end without `rawResponse/completed`.
     total: Option<Usage>,
 }
@@ -67,7 +69,9 @@ enum RawItem {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct RawResponseCompleted {
+    response_id: Option<String>,
     usage: Option<Usage>,
 }
 
@@ -165,8 +169,9 @@ impl TurnFollower {
                 RawItem::Other => None,
             },
             "rawResponse/completed" => {
-                let usage = parse::<RawResponseCompleted>(params)?.usage;
-                Some(TurnEvent::ResponseCompleted(usage.map(Tokens::from).unwrap_or_default()))
+                let RawResponseCompleted { response_id, usage } = parse(params)?;
+                let is_new = response_id.is_none_or(|id| self.responses.insert(id));
+                is_new.then(|| TurnEvent::ResponseCompleted(usage.map(Tokens::from).unwrap_or_default()))
             }
             "thread/tokenUsage/updated" => {
                 self.total = Some(parse::<TokenUsageUpdated>(params)?.token_usage.total);

@@ -92,7 +92,7 @@ impl Process {
     }
 
     /// Asks it to end, and ends it by force after `grace`.
-    pub async fn stop(mut self, grace: Duration) -> std::io::Result<ExitStatus> {
+    pub async fn stop(&mut self, grace: Duration) -> std::io::Result<ExitStatus> {
         self.signal(Signal::TERM);
         if let Ok(status) = tokio::time::timeout(grace, self.wait()).await {
             return status;

@@ -167,8 +167,9 @@ impl Supervisor {
         });
         let ready_at = Instant::now();
         let (name, spawned_at) = (worker.name.clone(), worker.spawned_at);
+        let grace = self.plan.config.worker_shutdown_grace;
         let exit = tokio::select! {
-            exit = worker.exit() => Some(exit),
+            exit = worker.exit(grace) => Some(exit),
             () = self.stop.cancelled() => None,
         };
         if ready_at.elapsed() > self.plan.config.worker_backoff_max {
@@ -177,7 +178,7 @@ impl Supervisor {
         let expected = exit.is_none();
         let exit = match exit {
             Some(exit) => exit,
-            None => worker.stop(self.plan.config.worker_shutdown_grace).await.ok(),
+            None => worker.stop(grace).await.ok(),
         };
         let event = worker::exited(&name, exit, expected, spawned_at);
         let last_exit = match &event {

@@ -47,7 +47,7 @@ impl Turn {
         &self.worker
     }
 
-    /// The next event; pending for ever after [`TurnEvent::Ended`].
+    /// The next event; pending for ever once the turn is over.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<TurnEvent> {
         while !self.ended {
             let Some(notification) = ready!(self.thread.poll_next(cx)) else {
@@ -58,7 +58,8 @@ impl Turn {
                 })));
             };
             if let Some(event) = self.follower.follow(&notification.method, &notification.params) {
-                self.ended = matches!(event, TurnEvent::Ended(_));
+                // A compaction ends the answer and not the turn, which then waits for its interrupt.
+                self.ended = &*notification.method == "turn/completed";
                 return Poll::Ready(event);
             }
         }
@@ -70,7 +71,7 @@ impl Turn {
         self.thread.interrupt();
     }
 
-    /// Whether [`TurnEvent::Ended`] was given out.
+    /// Whether the turn is over for the worker, too.
     pub fn has_ended(&self) -> bool {
         self.ended
     }

@@ -145,15 +145,19 @@ impl Worker {
         }
     }
 
-    /// Waits until the process ends and everything it wrote is read.
-    pub async fn exit(&mut self) -> Option<ExitStatus> {
-        let status = self.process.wait().await.ok();
+    /// Waits until the process ends and everything it wrote is read. One that closes its output and lives on is of no use: it
+    /// is ended, by force after `grace`.
+    pub async fn exit(&mut self, grace: Duration) -> Option<ExitStatus> {
+        let status = tokio::select! {
+            status = self.process.wait() => status,
+            () = self.connection.closed() => self.process.stop(grace).await,
+        };
         self.tasks.wait().await;
-        status
+        status.ok()
     }
 
     /// Ends the process, by force after `grace`.
-    pub async fn stop(self, grace: Duration) -> std::io::Result<ExitStatus> {
+    pub async fn stop(mut self, grace: Duration) -> std::io::Result<ExitStatus> {
         let status = self.process.stop(grace).await;
         self.tasks.wait().await;
         status
