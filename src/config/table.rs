@@ -206,7 +206,7 @@ settings! {
 
     /// Turns that may run side by side on one worker.
     worker_max_concurrency: Count<usize, 1, 65_535> { key: "worker.max_concurrency", env: "WORKER_MAX_CONCURRENCY", default: Text("128") }
-    /// Longest time for one turn on a worker; then 504.
+    /// Longest time for a worker to answer one call, such as the start of a turn; then 504.
     worker_request_timeout: Millis<1> { key: "worker.request_timeout_ms", env: "WORKER_REQUEST_TIMEOUT_MS", default: Text("120000") }
     /// Longest time from the start of a worker to ready.
     worker_startup_timeout: Millis<1> { key: "worker.startup_timeout_ms", env: "WORKER_STARTUP_TIMEOUT_MS", default: Text("8000") }
