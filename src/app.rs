@@ -1,5 +1,6 @@
 //! Puts the parts together: the order in which they start, and the order in which they stop.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +16,13 @@ use tokio_util::task::TaskTracker;
 
 use crate::admin::ControlServer;
 use crate::admin::socket::BindError;
+use crate::backend::app_server::AppServer;
 use crate::backend::app_server::catalog::{self, CatalogError};
-use crate::backend::app_server::locate::{self, LocateError};
+use crate::backend::app_server::home::{self, HomeError};
+use crate::backend::app_server::locate::{self, Codex, LocateError};
 use crate::backend::app_server::process::Spawner;
 use crate::backend::app_server::supervisor::{Status, Supervisor};
 use crate::backend::app_server::worker::WorkerPlan;
-use crate::backend::app_server::{AppServer, home};
 use crate::config::{self, Config};
 use crate::exit::Exit;
 use crate::gateway::keys::Keys;
@@ -46,9 +48,7 @@ pub enum StartError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     /// The address is taken or not ours.
-    #[error(
-        "cannot listen on {address}: {source}.\nStop what uses port {port}, or choose another with PORT (--port); 0 picks a free one."
-    )]
+    #[error("cannot listen on {address}: {source}.\n{}", bind_remedy(source.kind(), *port))]
     Bind {
         /// Host and port.
         address: String,
@@ -60,6 +60,9 @@ pub enum StartError {
     /// The state folder cannot be used.
     #[error(transparent)]
     StateDir(#[from] StateDirError),
+    /// The workers' folder cannot be used.
+    #[error(transparent)]
+    Home(#[from] HomeError),
     /// The journal cannot be used.
     #[error("{0}")]
     Journal(#[from] journal::Error),
@@ -89,6 +92,7 @@ pub struct Service {
     stop: CancellationToken,
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
 // === impl StartError ===
@@ -105,6 +109,7 @@ impl StartError {
             | Self::Catalog(CatalogError::Cache { .. })
             | Self::Bind { .. }
             | Self::StateDir(_)
+            | Self::Home(_)
             | Self::Control(_) => Exit::TemporaryFailure,
             Self::Journal(_) | Self::Scrubber(_) | Self::Metrics(_) | Self::System(_) => Exit::Internal,
         }
@@ -124,9 +129,8 @@ impl Service {
             tracing::warn!(kind = "config", "{warning}");
         }
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let path = std::env::var("PATH").unwrap_or_default();
-        let binary = config.codex_bin.to_string_lossy();
-        let codex = locate::locate(&binary, &path, config.worker_startup_timeout).await?;
+        let hangup = signal(SignalKind::hangup())?;
+        let codex = if config.use_app_server { Some(locate(&config).await?) } else { None };
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
@@ -136,9 +140,10 @@ impl Service {
         let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
         let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(Metrics::new(models)?))?;
         let control = ControlServer::bind(state_dir.path())?;
-        let catalog =
-            catalog::catalog(&codex, &state_dir.catalogs(), &config.codex_model, config.worker_startup_timeout).await?;
-        let homes = homes(&state_dir);
+        let plan = match codex {
+            Some(codex) => Some(worker_plan(&config, codex, &state_dir, recorder.clone()).await?),
+            None => None,
+        };
 
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let started = EventBody::ServiceStarted {
@@ -148,23 +153,13 @@ impl Service {
             config_digest: config::digest(&config),
         };
         recorder.record(None, started).await;
-        let plan = WorkerPlan {
-            config: config.clone(),
-            codex,
-            catalog,
-            homes,
-            own_binary: std::env::current_exe()?,
-            spawner: Spawner::new()?,
-            recorder: recorder.clone(),
-        };
-        let status = if config.use_app_server {
-            Supervisor::start(plan, stop.clone(), &tasks)
-        } else {
-            tokio::sync::watch::channel(Status::default()).1
+        let status = match plan {
+            Some(plan) => Supervisor::start(plan, stop.clone(), &tasks),
+            None => tokio::sync::watch::channel(Status::default()).1,
         };
         let app = Arc::new(App {
             keys: Keys::new(config.api_key.as_ref()),
-            backend: AppServer::new(&config, status),
+            backend: Arc::new(AppServer::new(&config, status)),
             recorder: recorder.clone(),
             scrubber,
             requests: TaskTracker::new(),
@@ -175,7 +170,7 @@ impl Service {
         tasks.spawn(http::server::serve(app.clone(), listener));
         tasks.spawn(control.serve(recorder.clone(), reader, stop.clone()));
         tasks.spawn(sweep(recorder, app.config.clone(), stop.clone()));
-        Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt })
+        Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
     }
 
     /// The address it listens on.
@@ -188,6 +183,7 @@ impl Service {
         let reason = self.signalled().await;
         let app = self.app.clone();
         app.draining.cancel();
+        app.recorder.stop_waiting();
         let requests = app.recorder.projections().requests_in_flight();
         app.recorder.record(None, EventBody::ServiceDraining { reason: reason.to_owned(), requests }).await;
         app.requests.close();
@@ -209,10 +205,16 @@ impl Service {
         self.recorder_thread.join();
     }
 
+    /// Waits for a signal that asks for the end.
     async fn signalled(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => tracing::warn!(
+                    "SIGHUP has no effect: the configuration cannot be reloaded yet; restart the service to apply a change"
+                ),
+            }
         }
     }
 }
@@ -236,11 +238,41 @@ async fn bind(config: &Config) -> Result<TcpListener, StartError> {
     TcpListener::bind((config.host.as_str(), config.port)).await.map_err(failed)
 }
 
-fn homes(state_dir: &StateDir) -> PathBuf {
+fn bind_remedy(kind: ErrorKind, port: u16) -> String {
+    match kind {
+        ErrorKind::AddrInUse => {
+            format!("Stop what uses port {port}, or choose another with PORT (--port); 0 picks a free one.")
+        }
+        ErrorKind::PermissionDenied => format!(
+            "This user may not listen on port {port}: those below 1024 are mostly for root; choose a higher one with PORT (--port)."
+        ),
+        _ => "Set PROXY_HOST (--host) to an address of this machine, or to a name that leads to one.".to_owned(),
+    }
+}
+
+async fn locate(config: &Config) -> Result<Codex, LocateError> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    locate::locate(&config.codex_bin.to_string_lossy(), &path, config.worker_startup_timeout).await
+}
+
+async fn worker_plan(
+    config: &Arc<Config>,
+    codex: Codex,
+    state_dir: &StateDir,
+    recorder: Recorder,
+) -> Result<WorkerPlan, StartError> {
+    let limit = config.worker_startup_timeout;
+    let catalog = catalog::catalog(&codex, &state_dir.catalogs(), &config.codex_model, limit).await?;
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let homes = home::base_folder(state_dir.path(), runtime.as_deref());
-    home::sweep(&homes);
-    homes
+    Ok(WorkerPlan {
+        config: config.clone(),
+        codex,
+        catalog,
+        homes: home::prepare_base(state_dir.path(), runtime.as_deref())?,
+        own_binary: std::env::current_exe()?,
+        spawner: Spawner::new()?,
+        recorder,
+    })
 }
 
 /// Disposes of what is past its time, now and then until `stop`.

@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod http;
 pub mod logging;
 pub mod openai;
+pub mod private_folder;
 pub mod projections;
 pub mod record;
 pub mod state_dir;

@@ -9,6 +9,7 @@ use codex_completions_api::backend::app_server::exec::WorkerExec;
 use codex_completions_api::config::{self, Config, Purpose, Sources};
 use codex_completions_api::demo;
 use codex_completions_api::exit::Exit;
+use codex_completions_api::logging;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -87,13 +88,15 @@ fn serve(matches: &ArgMatches) -> Exit {
 }
 
 fn run(service: impl Future<Output = Exit>) -> Exit {
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let exit = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(service),
         Err(error) => {
             eprintln!("codex-proxy: cannot start the runtime: {error}");
             Exit::Internal
         }
-    }
+    };
+    logging::flush();
+    exit
 }
 
 fn check_config(matches: &ArgMatches) -> Exit {

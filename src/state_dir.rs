@@ -1,7 +1,11 @@
 //! The state folder: made private, and checked before anything relies on it.
 
+use std::fs::{self, DirBuilder, Permissions};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::private_folder;
 
 /// Where everything that outlives a run of the service lies.
 #[derive(Debug, Clone)]
@@ -11,28 +15,54 @@ pub struct StateDir {
 
 /// The folder cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {what} the state folder {}: {source}.\nMake it writable for this user, or choose another with PROXY_STATE_DIR (--state-dir).", path.display())]
-pub struct StateDirError {
-    what: &'static str,
-    path: PathBuf,
-    source: std::io::Error,
+pub enum StateDirError {
+    /// The system said no.
+    #[error("cannot {what} the state folder {}: {source}.\nMake it writable for this user, or choose another with PROXY_STATE_DIR (--state-dir).", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Others can enter it, and closing it may break something that is not ours.
+    #[error("the state folder {0} is open to other users and holds more than our own files, or belongs to somebody else.\nClose it with `chmod 700 {0}`, or choose another with PROXY_STATE_DIR (--state-dir); a new folder inside of it is made with the right mode.", path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+    },
 }
 
 // === impl StateDir ===
 
 impl StateDir {
-    /// Makes the folder with mode 0700 if it is not there, and sees that it can be written to.
+    /// Makes the folder with mode 0700 if it is not there, and sees that it is closed to others and can be written to.
+    ///
+    /// A folder that is open to others is closed if it is plainly meant for us: ours, and empty or with our journal in it.
+    ///
+    /// # Errors
+    /// If the folder cannot be made or used, or is open to others and not plainly meant for us.
     pub fn prepare(path: &Path) -> Result<Self, StateDirError> {
-        let failed = |what| move |source| StateDirError { what, path: path.to_owned(), source };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create"))?;
-        let metadata = std::fs::metadata(path).map_err(failed("read"))?;
-        if metadata.permissions().mode().trailing_zeros() < 6 {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700)).map_err(failed("protect"))?;
+        let failed = |what| move |source| StateDirError::Io { what, path: path.to_owned(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create"))?;
+        let state_dir = Self { path: path.to_owned() };
+        let found = fs::metadata(path).map_err(failed("read"))?;
+        if !private_folder::is_closed(&found) {
+            if !private_folder::is_mine(&found) || !state_dir.is_meant_for_us().map_err(failed("read"))? {
+                return Err(StateDirError::Open { path: path.to_owned() });
+            }
+            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect"))?;
         }
         let probe = path.join(format!(".probe-{}", std::process::id()));
-        std::fs::write(&probe, b"").map_err(failed("write to"))?;
-        std::fs::remove_file(&probe).map_err(failed("write to"))?;
-        Ok(Self { path: path.to_owned() })
+        fs::write(&probe, b"").map_err(failed("write to"))?;
+        fs::remove_file(&probe).map_err(failed("write to"))?;
+        Ok(state_dir)
+    }
+
+    fn is_meant_for_us(&self) -> io::Result<bool> {
+        // The file tells our journal from any other folder of that name.
+        Ok(self.journal().join("FORMAT").is_file() || fs::read_dir(&self.path)?.next().is_none())
     }
 
     /// The folder itself.
@@ -55,15 +85,53 @@ impl StateDir {
 mod tests {
     use super::*;
 
+    fn open_folder(path: &Path) {
+        fs::create_dir_all(path).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
     #[test]
-    fn a_folder_open_to_others_is_closed() {
+    fn a_new_folder_is_closed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
-        std::fs::create_dir_all(&path).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         StateDir::prepare(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0, "the probe is gone");
+        assert_eq!(mode(&path), 0o700);
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0, "the probe is gone");
+    }
+
+    #[test]
+    fn an_open_folder_that_is_empty_or_holds_our_journal_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (empty, used) = (folder.path().join("empty"), folder.path().join("used"));
+        open_folder(&empty);
+        open_folder(&used);
+        fs::create_dir(used.join("journal")).unwrap();
+        fs::write(used.join("journal/FORMAT"), "{}").unwrap();
+        for path in [empty, used] {
+            StateDir::prepare(&path).unwrap();
+            assert_eq!(mode(&path), 0o700);
+        }
+    }
+
+    #[test]
+    fn an_open_folder_with_other_things_in_it_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("shared");
+        open_folder(&path);
+        fs::create_dir(path.join("journal")).unwrap();
+        let error = StateDir::prepare(&path).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("chmod 700 {}", path.display())) && error.contains("PROXY_STATE_DIR"),
+            "{error}"
+        );
+        assert_eq!(mode(&path), 0o755);
+
+        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        StateDir::prepare(&path).unwrap();
     }
 
     #[test]

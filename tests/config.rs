@@ -158,6 +158,15 @@ fn a_named_file_must_be_readable() {
 }
 
 #[test]
+fn a_file_without_end_is_not_read_to_it() {
+    let messages = Setup::new().flag("config", "/dev/zero").messages();
+    assert!(messages[0].contains("/dev/zero") && messages[0].contains("1 MiB"), "{messages:?}");
+    let all = format!("#{}\n", "x".repeat((1 << 20) - 2));
+    assert!(Setup::new().file(&all).load().is_ok());
+    assert_eq!(Setup::new().file(all + " ").messages().len(), 1);
+}
+
+#[test]
 fn every_mistake_is_told_at_once() {
     let setup = Setup::new()
         .file("[server]\nprot = 8080\nhost = 5\n\n[worker]\nbackoff_initial_ms = 9000\n")

@@ -108,7 +108,7 @@ fn plan(request: &Value) -> TurnPlan {
     let name = request.model.clone();
     let target = config.models.resolve(&name);
     let (model, effort) = target.map_or((name.as_str(), None), |target| (target.model, target.effort));
-    request.plans(model, effort).remove(0)
+    request.plan(model, effort)
 }
 
 #[test]

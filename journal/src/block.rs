@@ -102,6 +102,15 @@ impl Header {
     }
 }
 
+// === impl Lines ===
+
+impl Lines {
+    /// Sequence number of the last event, of which there must be one.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.first_seq + u64::from(self.events) - 1
+    }
+}
+
 // === impl Encoder ===
 
 impl Encoder {

@@ -1,6 +1,6 @@
 //! How the journal opens sled.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,13 +12,24 @@ const CLOSING: Duration = Duration::from_secs(2);
 
 /// Opens the database in `path`, or makes it.
 pub(crate) fn open(path: &Path) -> Result<sled::Db, Error> {
-    let is_new = !path.exists();
+    if path.exists() {
+        return open_when_free(path);
+    }
+    let made = make(path);
+    if made.is_err() {
+        // sled cannot open what it did not finish. What cannot be removed either is for the next opening to find.
+        let _ = fs::remove_dir_all(path);
+    }
+    made
+}
+
+fn make(path: &Path) -> Result<sled::Db, Error> {
     let database = open_when_free(path)?;
-    if is_new {
-        // Neither does sled sync the names of what it makes.
-        for folder in [Some(path), path.parent()].into_iter().flatten() {
-            File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
-        }
+    // Otherwise the first block might find that there is no room for what sled has yet to write about itself.
+    database.flush().map_err(Error::sled("make the database", path, None))?;
+    // Neither does sled sync the names of what it makes.
+    for folder in [Some(path), path.parent()].into_iter().flatten() {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))?;
     }
     Ok(database)
 }

@@ -42,7 +42,7 @@ pub enum Error {
         readable_from: String,
     },
     /// The operating system refused something.
-    #[error("cannot {what} {}: {source}", path.display())]
+    #[error("cannot {what} {}: {source}{}", path.display(), advice(source))]
     Io {
         /// What was tried.
         what: &'static str,
@@ -82,6 +82,18 @@ pub enum Error {
         /// The segment's name.
         segment: String,
     },
+}
+
+/// What to do about `error`, if that is known.
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "; free space on that file system",
+        io::ErrorKind::QuotaExceeded => "; free space there, or have the quota raised",
+        io::ErrorKind::FileTooLarge => "; raise the limit on the size of files (ulimit -f) for this service",
+        io::ErrorKind::PermissionDenied => "; give the user that runs this the right to write there",
+        io::ErrorKind::ReadOnlyFilesystem => "; mount that file system for writing",
+        _ => "",
+    }
 }
 
 // === impl Error ===

@@ -83,6 +83,11 @@ impl Events {
                         self.segments.clear();
                         return Ok(false);
                     }
+                    if self.segments.iter().rev().nth(1).is_some_and(|next| next.first_seq <= block.first_seq) {
+                        // What a failed segment may hold beyond its last sync stands in the next one.
+                        self.next_segment();
+                        continue;
+                    }
                     if self.wanted.as_ref().is_none_or(|wanted| block.text.contains(&wanted.text)) {
                         self.block = Some(BlockCursor { seq: block.first_seq, block, at: 0 });
                         return Ok(true);

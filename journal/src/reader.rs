@@ -40,7 +40,7 @@ pub struct SegmentInfo {
 // === impl Reader ===
 
 impl Reader {
-    /// The last sequence number that can be read: that of the last block written.
+    /// The last sequence number that can be read: that of the last block that is durable.
     pub fn head(&self) -> u64 {
         self.shared.head()
     }
@@ -78,11 +78,12 @@ pub(crate) fn segment_info(shared: &Shared, name: SegmentName) -> Result<Option<
         Err(error @ Error::Damaged { .. }) => (None, Some(error.to_string())),
         Err(error) => return Err(error),
     };
+    let last_possible = shared.last_seq_before_next(name).unwrap_or(u64::MAX);
     let found = tail.map_or(name.first_seq - 1, |tail| tail.last_seq);
     Ok(Some(SegmentInfo {
         name: name.to_string(),
         first_seq: name.first_seq,
-        last_seq: found.max(shared.synced_seq(name).unwrap_or(0)),
+        last_seq: found.max(shared.synced_seq(name).unwrap_or(0)).min(last_possible),
         opened_at: name.opened_at,
         blocks: tail.map_or(0, |tail| tail.blocks),
         bytes_on_disk: shared.bytes_on_disk(name)?,

@@ -104,6 +104,7 @@ impl Segment {
     /// Opens the segment `name` below `segments`, or makes it.
     pub(crate) fn open(segments: &Path, name: SegmentName) -> Result<Self, Error> {
         let path = segments.join(name.to_string());
+        let is_new = !path.exists();
         let database = database::open(&path)?;
         let blocks = database.open_tree("blocks").map_err(Error::sled("open the blocks of", &path, None))?;
         let db_file = path.join("db");
@@ -115,6 +116,10 @@ impl Segment {
             .truncate(false)
             .open(path.join(SYNCED))
             .map_err(Error::io("open the files of", &path))?;
+        if is_new {
+            // Its name must be on disk before there is a block: a segment without it was never finished.
+            File::open(&path).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", &path))?;
+        }
         let none = Tail { blocks: 0, last_seq: name.first_seq - 1, torn: false, keys: 0 };
         let mut segment = Self { name, path, database, blocks, file, synced, lost_up_to: None, tail: Mutex::new(none) };
         let tail = segment.find_tail(none)?;
@@ -157,7 +162,7 @@ impl Segment {
             Failed::Encoding(source) => Error::Io { what: "compress a block for", path: path.clone(), source },
             Failed::Writing(error) => error,
         })?;
-        tail.last_seq = lines.first_seq + u64::from(lines.events) - 1;
+        tail.last_seq = lines.last_seq();
         *self.tail.lock().unwrap_or_else(PoisonError::into_inner) = tail;
         Ok(())
     }
@@ -323,6 +328,11 @@ pub(crate) fn bytes_on_disk(path: &Path) -> Result<u64, Error> {
         Ok(bytes)
     };
     sum().map_err(Error::io("measure", path))
+}
+
+/// Whether the segment `name` got no further than to be begun, so that there never was an event in it.
+pub(crate) fn is_half_made(segments: &Path, name: SegmentName) -> bool {
+    !segments.join(name.to_string()).join(SYNCED).exists()
 }
 
 /// The last sequence number that was synced to the segment `name`; `None` if there was none or it is not known.

@@ -76,12 +76,39 @@ impl Shared {
         self.names.read().unwrap_or_else(PoisonError::into_inner).last().copied()
     }
 
-    /// Makes a segment, which becomes the live one.
+    /// The last sequence number that the segment `name` can hold, which the one after it tells; `None` for the newest.
+    pub(crate) fn last_seq_before_next(&self, name: SegmentName) -> Option<u64> {
+        self.names().into_iter().find(|other| *other > name).map(|next| next.first_seq - 1)
+    }
+
+    /// Makes a segment, which becomes the live one, in place of what a failed attempt may have left.
     pub(crate) fn create_segment(&self, name: SegmentName) -> Result<Arc<Segment>, Error> {
         fs::create_dir_all(&self.segments_dir).map_err(Error::io("create", &self.segments_dir))?;
-        let segment = lock(&self.segments).get_or_open(name, || Segment::open(&self.segments_dir, name))?;
-        self.names.write().unwrap_or_else(PoisonError::into_inner).push(name);
-        Ok(segment)
+        self.remove_segment(name)?;
+        let made = lock(&self.segments).get_or_open(name, || Segment::open(&self.segments_dir, name));
+        match made {
+            Ok(segment) => {
+                self.names.write().unwrap_or_else(PoisonError::into_inner).push(name);
+                Ok(segment)
+            }
+            Err(error) => {
+                // The next attempt may be under another name, and this one must not look like a segment then.
+                if let Err(error) = self.remove_segment(name) {
+                    tracing::warn!(%error, segment = %name, "cannot remove a segment that was not finished");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes a segment that cannot be written to any longer. Whoever reads opens it again.
+    pub(crate) fn close_segment(&self, name: SegmentName) {
+        lock(&self.segments).close(&name);
+    }
+
+    /// Whether there never was an event in the segment `name`.
+    pub(crate) fn is_half_made(&self, name: SegmentName) -> bool {
+        segment::is_half_made(&self.segments_dir, name)
     }
 
     /// The segment `name`; `None` when it has been disposed of. Not to be held for longer than one read or write.
@@ -113,10 +140,11 @@ impl Shared {
         segment::bytes_on_disk(&self.segments_dir.join(name.to_string()))
     }
 
-    /// Closes a segment and removes it from disk.
+    /// Closes a segment and removes it from disk, if it is there. After an error it is still known, to be removed again.
     pub(crate) fn remove_segment(&self, name: SegmentName) -> Result<(), Error> {
+        remove(&self.segments, &name, &self.segments_dir, &name.to_string())?;
         self.names.write().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != name);
-        remove(&self.segments, &name, &self.segments_dir, &name.to_string())
+        Ok(())
     }
 
     /// The days that have summaries, oldest first.
@@ -136,10 +164,23 @@ impl Shared {
         days.get_or_open(date, || Day::open(&path)).map(Some)
     }
 
-    /// The summaries of `date`, to write to.
-    pub(crate) fn day_or_create(&self, date: Date) -> Result<Arc<Day>, Error> {
+    /// Runs `write` with the summaries of `date`, which are made if there are none. After an error they are opened afresh,
+    /// because sled never writes again to a database that failed once.
+    pub(crate) fn write_day(&self, date: Date, write: impl FnOnce(&Day) -> Result<(), Error>) -> Result<(), Error> {
         fs::create_dir_all(&self.summaries_dir).map_err(Error::io("create", &self.summaries_dir))?;
-        lock(&self.days).get_or_open(date, || Day::open(&self.summaries_dir.join(date.to_string())))
+        let path = self.summaries_dir.join(date.to_string());
+        let day = lock(&self.days).get_or_open(date, || Day::open(&path))?;
+        let written = write(&day);
+        if written.is_err() {
+            drop(day);
+            lock(&self.days).close(&date);
+        }
+        written
+    }
+
+    /// Removes what is left of days of summaries whose removal failed half-way.
+    pub(crate) fn finish_summary_removals(&self) -> Result<(), Error> {
+        finish_removals(&self.summaries_dir)
     }
 
     /// Closes a day of summaries and removes it from disk.
@@ -180,10 +221,16 @@ fn finish_removals(dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Closes the database of `key` and removes its folder `name`, which is out of sight from the first moment on.
+/// Closes the database of `key` and removes its folder `name`, which is out of sight from the first moment on. Goes on with a
+/// removal that failed half-way, and is content if there is nothing to remove.
 fn remove<K: PartialEq, T>(cache: &Mutex<Cache<K, T>>, key: &K, dir: &Path, name: &str) -> Result<(), Error> {
     let path = dir.join(name);
     let doomed = dir.join(format!("{DISPOSING}{name}"));
+    let remove_doomed = || match fs::remove_dir_all(&doomed) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &doomed)(error)),
+        _ => Ok(()),
+    };
+    remove_doomed()?;
     {
         let mut cache = lock(cache);
         if !cache.close(key) {
@@ -193,7 +240,10 @@ fn remove<K: PartialEq, T>(cache: &Mutex<Cache<K, T>>, key: &K, dir: &Path, name
                 source: std::io::Error::new(ErrorKind::ResourceBusy, "it is still being read; try again"),
             });
         }
-        fs::rename(&path, &doomed).map_err(Error::io("remove", &path))?;
+        match fs::rename(&path, &doomed) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
+            _ => {}
+        }
     }
-    fs::remove_dir_all(&doomed).map_err(Error::io("remove", &doomed))
+    remove_doomed()
 }

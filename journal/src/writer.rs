@@ -21,7 +21,11 @@ use crate::recovery;
 use crate::scrub::Scrub;
 use crate::segment::{Segment, SegmentName};
 use crate::shared::Shared;
+use crate::summaries::Day;
 use crate::summary::{Summary, SummaryFold};
+
+/// Most text that is kept to be written again, in bytes; more is synced at once. A longer event passes alone.
+const UNSYNCED_TEXT: usize = 4 * 1024 * 1024;
 
 /// How a journal is opened.
 #[derive(Debug, Clone, Copy)]
@@ -58,12 +62,16 @@ pub struct Journal {
     /// Events that are in no block yet.
     open: Lines,
     encoder: Encoder,
-    /// Whether blocks were written that are not synced.
-    unsynced: bool,
+    /// Blocks that are not synced, in order and without a gap up to `open`.
+    unsynced: Vec<Lines>,
+    /// The segment that could not be written, until another is begun in its place.
+    failed: Option<SegmentName>,
+    /// Whether no event says yet that the live segment was opened.
+    unannounced: bool,
     fold: SummaryFold,
-    /// Summaries of requests whose end is not durable yet. They are stored after it, so that none tells of a request
-    /// that the journal does not know.
-    summaries: Vec<Summary>,
+    /// Summaries that are to be stored, with the sequence number of their request's end. They are stored once that is
+    /// durable, so that none tells of a request that the journal does not know.
+    summaries: Vec<(u64, Summary)>,
     /// Days whose summaries are flushed and not synced.
     unsynced_days: BTreeSet<Date>,
 }
@@ -105,7 +113,9 @@ impl Journal {
             next_seq: 1,
             open: Lines::default(),
             encoder: Encoder::new().map_err(Error::io("compress for", dir))?,
-            unsynced: false,
+            unsynced: Vec::new(),
+            failed: None,
+            unannounced: false,
             fold: SummaryFold::default(),
             summaries: Vec::new(),
             unsynced_days: BTreeSet::new(),
@@ -113,7 +123,9 @@ impl Journal {
         };
         journal.find_end()?;
         if crashed {
-            journal.summaries = recovery::lost_summaries(&journal.shared)?;
+            let head = journal.shared.head();
+            journal.summaries =
+                recovery::lost_summaries(&journal.shared)?.into_iter().map(|lost| (head, lost)).collect();
             journal.store_summaries()?;
         }
         Ok(journal)
@@ -127,19 +139,21 @@ impl Journal {
     /// Takes an event, scrubs it and gives it its sequence number, which is returned. A new segment begins first when the
     /// period of the last one is over at the event's time; that is an event of its own.
     ///
-    /// On an error the event was not taken.
+    /// On an error the event was not taken. What was taken before is kept, and written again by whatever is called next, so
+    /// that a disk that is full costs nothing but time.
     pub fn append(&mut self, draft: &Draft) -> Result<u64, Error> {
+        self.recover()?;
         self.open_segment(draft.at)?;
         self.push(draft)
     }
 
     /// Makes everything appended so far visible to readers, and makes it survive a crash of the process and of the machine.
+    ///
+    /// On an error nothing is lost that was appended; see [`append`](Self::append).
     pub fn flush(&mut self) -> Result<(), Error> {
+        self.recover()?;
         self.write_block()?;
-        if let Some(live) = self.live.as_ref().filter(|_| self.unsynced) {
-            live.sync()?;
-            self.unsynced = false;
-        }
+        self.sync()?;
         self.store_summaries()
     }
 
@@ -166,6 +180,7 @@ impl Journal {
     /// Begins a new segment before the period of the newest one is over, so that this one can be disposed of: on a quiet
     /// service no event may come to do it in time. Without an event in it, the newest one stays.
     pub fn begin_segment(&mut self, at: Timestamp) -> Result<(), Error> {
+        self.recover()?;
         if self.live.as_ref().is_some_and(|live| live.name().first_seq < self.next_seq) {
             self.end_segment()?;
         }
@@ -184,7 +199,10 @@ impl Journal {
         if !self.shared.names().contains(&parsed) {
             return Err(no_such());
         }
-        let last_seq = segment_info(&self.shared, parsed)?.ok_or_else(no_such)?.last_seq;
+        // A segment that is half removed has no information left, but its successor.
+        let info = segment_info(&self.shared, parsed)?;
+        let last_seq =
+            info.map(|info| info.last_seq).or(self.shared.last_seq_before_next(parsed)).ok_or_else(no_such)?;
         let body = EventBody::SegmentDisposed {
             segment: name.to_owned(),
             first_seq: parsed.first_seq,
@@ -199,6 +217,7 @@ impl Journal {
 
     /// Destroys the summaries of all days before `date` (UTC) and returns how many days those were.
     pub fn dispose_summaries_before(&mut self, date: Date) -> Result<usize, Error> {
+        self.shared.finish_summary_removals()?;
         let mut days = self.shared.days()?;
         days.retain(|day| *day < date);
         for day in &days {
@@ -214,6 +233,11 @@ impl Journal {
         let live = match (self.shared.segment(name), self.shared.synced_seq(name)) {
             (Ok(None), _) => return Ok(()),
             (Ok(Some(live)), _) => live,
+            (Err(error), None) if self.shared.is_half_made(name) => {
+                tracing::warn!(%error, segment = %name, "a segment of the journal was never finished; it is begun again");
+                self.go_on_after(name.first_seq - 1);
+                return self.shared.remove_segment(name);
+            }
             (Err(error @ Error::Damaged { .. }), Some(synced)) if synced >= name.first_seq => {
                 tracing::error!(%error, "the journal's last segment cannot be read; going on after it");
                 self.go_on_after(synced);
@@ -257,17 +281,53 @@ impl Journal {
         }
         let name = SegmentName::new(self.next_seq, at);
         self.live = Some(self.shared.create_segment(name)?);
+        self.unannounced = true;
         Ok(name)
     }
 
     /// Sees to it that there is a segment for an event of the time `at`, and that its first event is that it was opened.
     fn open_segment(&mut self, at: Timestamp) -> Result<(), Error> {
         let live = self.segment_for(at)?;
-        if self.next_seq == live.first_seq {
+        if self.unannounced {
             let body = EventBody::SegmentOpened { segment: live.to_string() };
             self.push(&Draft { at, request: None, body })?;
+            self.unannounced = false;
         }
         Ok(())
+    }
+
+    /// After the live segment failed: begins another at the first event that is not durable, and writes there what the
+    /// failed one may have lost. sled never writes again to a database that failed once, and what of it can be read after
+    /// the last sync is anybody's guess: readers stop where the next segment begins.
+    fn recover(&mut self) -> Result<(), Error> {
+        let Some(failed) = self.failed else { return Ok(()) };
+        // Before there is another segment, because a crash makes only the last one be searched for lost summaries.
+        self.store_summaries()?;
+        self.sync_summaries()?;
+        // It holds events as old as those of the failed one, so it must go as early.
+        let name = SegmentName { first_seq: self.shared.head() + 1, ..failed };
+        let live = self.shared.create_segment(name)?;
+        self.failed = None;
+        self.live = Some(Arc::clone(&live));
+        self.unannounced = true;
+        let encoder = &mut self.encoder;
+        let written = self.unsynced.iter().try_for_each(|lines| live.write(encoder, lines));
+        self.unless_failed(written)?;
+        if name != failed {
+            self.settle(failed);
+        }
+        Ok(())
+    }
+
+    /// Gives the live segment up if `result` is an error.
+    fn unless_failed(&mut self, result: Result<(), Error>) -> Result<(), Error> {
+        if result.is_err()
+            && let Some(name) = self.live.take().map(|live| live.name())
+        {
+            self.failed = Some(name);
+            self.shared.close_segment(name);
+        }
+        result
     }
 
     /// Closes the segment written to, if there is one. The next event begins another.
@@ -276,10 +336,14 @@ impl Journal {
         self.flush()?;
         self.sync_summaries()?;
         self.live = None;
+        self.settle(name);
+        Ok(())
+    }
+
+    fn settle(&self, name: SegmentName) {
         if let Err(error) = self.shared.settle_segment(name) {
             tracing::warn!(%error, segment = %name, "cannot settle a segment of the journal");
         }
-        Ok(())
     }
 
     fn push(&mut self, draft: &Draft) -> Result<u64, Error> {
@@ -306,42 +370,51 @@ impl Journal {
         self.open.text.push_str(&line);
         self.open.events += 1;
         self.next_seq += 1;
-        self.summaries.extend(self.fold.apply_envelope(&event));
+        self.summaries.extend(self.fold.apply_envelope(&event).map(|summary| (seq, summary)));
         Ok(seq)
     }
 
     /// Writes the events in memory as a block, if there are any.
     fn write_block(&mut self) -> Result<(), Error> {
         let Some(live) = self.live.as_ref().filter(|_| self.open.events > 0) else { return Ok(()) };
-        live.write(&mut self.encoder, &self.open)?;
-        self.shared.set_head(self.next_seq - 1);
-        self.unsynced = true;
-        self.open.events = 0;
-        self.open.text.clear();
-        // One long event must not keep its memory.
-        self.open.text.shrink_to(TEXT_MAX);
+        let written = live.write(&mut self.encoder, &self.open);
+        self.unless_failed(written)?;
+        self.unsynced.push(std::mem::take(&mut self.open));
+        if self.unsynced.iter().map(|lines| lines.text.len()).sum::<usize>() > UNSYNCED_TEXT {
+            self.sync()?;
+        }
         Ok(())
     }
 
+    /// Makes the blocks written durable and visible.
+    fn sync(&mut self) -> Result<(), Error> {
+        let (Some(live), Some(last)) = (&self.live, self.unsynced.last()) else { return Ok(()) };
+        let (synced, last_seq) = (live.sync(), last.last_seq());
+        self.unless_failed(synced)?;
+        self.shared.set_head(last_seq);
+        self.unsynced.clear();
+        Ok(())
+    }
+
+    /// Stores the summaries whose time has come. Those that cannot be stored are tried again with the next ones.
     fn store_summaries(&mut self) -> Result<(), Error> {
+        let head = self.shared.head();
         let mut days = BTreeSet::new();
-        for summary in &self.summaries {
-            self.shared.day_or_create(summary.day())?.insert(summary)?;
+        for (_, summary) in self.summaries.iter().filter(|(seq, _)| *seq <= head) {
+            self.shared.write_day(summary.day(), |day| day.insert(summary))?;
             days.insert(summary.day());
         }
         for date in &days {
-            self.shared.day_or_create(*date)?.flush()?;
+            self.shared.write_day(*date, Day::flush)?;
         }
-        self.summaries.clear();
+        self.summaries.retain(|(seq, _)| *seq > head);
         self.unsynced_days.extend(days);
         Ok(())
     }
 
     fn sync_summaries(&mut self) -> Result<(), Error> {
         for date in &self.unsynced_days {
-            if let Some(day) = self.shared.day(*date)? {
-                day.sync()?;
-            }
+            self.shared.write_day(*date, Day::sync)?;
         }
         self.unsynced_days.clear();
         Ok(())

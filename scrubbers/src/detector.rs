@@ -252,6 +252,10 @@ mod tests {
             "ghp_",
             "AKIA",
             "xoxb-",
+            "SK",
+            "://",
+            "://a:",
+            "hooks.slack.com/services/",
             "ab",
             "[REDACTED:",
         ] {

@@ -195,6 +195,69 @@ pub(crate) const RULES: &[Rule] = &[
         start: Start::Word,
         check: Check::Varied,
     },
+    // PyPI: macaroons, which all begin with the same bytes; gitleaks `pypi-upload-token`.
+    Rule {
+        name: "pypi-token",
+        anchors: &["pypi-AgE"],
+        pattern: r"pypi-AgE[A-Za-z0-9_-]{50,}",
+        start: Start::Word,
+        check: Check::Random,
+    },
+    // trufflehog `groq`: gsk_ and 52 of base62.
+    Rule {
+        name: "groq-api-key",
+        anchors: &["gsk_"],
+        pattern: r"gsk_[A-Za-z0-9]{40,}",
+        start: Start::Word,
+        check: Check::Random,
+    },
+    // trufflehog `xai`: xai- and 80 characters.
+    Rule {
+        name: "xai-api-key",
+        anchors: &["xai-"],
+        pattern: r"xai-[A-Za-z0-9_]{60,}",
+        start: Start::Word,
+        check: Check::Random,
+    },
+    // DigitalOcean API reference, "Authentication"; gitleaks `digitalocean-*`: 64 hex digits.
+    Rule {
+        name: "digitalocean-token",
+        anchors: &["dop_v1_", "doo_v1_", "dor_v1_"],
+        pattern: r"do[opr]_v1_[A-Fa-f0-9]{40,}",
+        start: Start::Word,
+        check: Check::Varied,
+    },
+    // gitleaks `twilio-api-key`: SK and exactly 32 hex digits.
+    Rule {
+        name: "twilio-api-key",
+        anchors: &["SK"],
+        pattern: r"(?P<secret>SK[A-Fa-f0-9]{32})(?:[^A-Za-z0-9]|\z)",
+        start: Start::Word,
+        check: Check::Varied,
+    },
+    // gitleaks `slack-webhook-url`: whoever knows the path can post.
+    Rule {
+        name: "slack-webhook",
+        anchors: &["hooks.slack.com"],
+        pattern: concat!(
+            r"(?i:hooks\.slack\.com)(?:\\?/|%2[Ff])(?:services|workflows|triggers)(?:\\?/|%2[Ff])",
+            r"(?P<secret>(?:[A-Za-z0-9+_-]|\\?/|%2[Ff]){24,})",
+        ),
+        start: Start::Word,
+        check: Check::Random,
+    },
+    // RFC 3986 §3.2.1, up to the last `@` of the authority as WHATWG's URL standard reads it. A password can be anything, so
+    // placeholders go too.
+    Rule {
+        name: "url-password",
+        anchors: &["://", r":\/\/"],
+        pattern: concat!(
+            r#":(?://|\\/\\/)[^\s/?#@:"'`<>\\]*:(?P<secret>"#,
+            r#"[^\s/?#@"'`<>\\\[\]][^\s/?#"'`<>\\\[\]]*)@[^\s/?#@:"'`<>\\]"#,
+        ),
+        start: Start::Anywhere,
+        check: Check::None,
+    },
     // RFC 7519: two base64url objects, which both begin with `{"`, and a signature that may be missing.
     Rule {
         name: "jwt",

@@ -86,6 +86,28 @@ fn positives() -> Vec<(&'static str, Vec<String>)> {
             ],
         ),
         (
+            "pypi-token",
+            vec![
+                format!("pypi-AgEIcHlwaS5vcmc{}", r(140)),
+                format!("pypi-AgENdGVzdC5weXBpLm9yZw{}-_", r(140)),
+                format!("pypi-AgEIcHlwaS5vcmc{}", upper(70)),
+            ],
+        ),
+        ("groq-api-key", vec![format!("gsk_{}", r(52)), format!("gsk_{}", r(56)), format!("gsk_{}7", upper(51))]),
+        (
+            "xai-api-key",
+            vec![format!("xai-{}", r(80)), format!("xai-{}_{}", r(40), r(39)), format!("xai-{}7", upper(79))],
+        ),
+        ("digitalocean-token", prefixed(&["dop_v1_", "doo_v1_", "dor_v1_"], &hex.repeat(4))),
+        (
+            "twilio-api-key",
+            vec![
+                format!("SK{}", hex.repeat(2)),
+                format!("SK{}", hex.repeat(2).to_uppercase()),
+                format!("SK{}", "fedcba9876543210".repeat(2)),
+            ],
+        ),
+        (
             "jwt",
             vec![
                 format!("eyJ{}.eyJ{}.{}", r(17), r(60), r(43)),
@@ -158,6 +180,19 @@ fn header_lines_in_text_keep_their_names() {
         (r#"'Api-Key': "§""#, r#"'Api-Key': "[REDACTED:api-key]""#),
         ("Cookie: a=1; b=§\nnext", "Cookie: [REDACTED:cookie]\nnext"),
         ("Set-Cookie: sid=§; Path=/; HttpOnly", "Set-Cookie: [REDACTED:cookie]"),
+        (
+            "https://hooks.slack.com/services/T01/B01/§ ok",
+            "https://hooks.slack.com/services/[REDACTED:slack-webhook] ok",
+        ),
+        (
+            r"https:\/\/hooks.slack.com\/triggers\/E01\/§",
+            r"https:\/\/hooks.slack.com\/triggers\/[REDACTED:slack-webhook]",
+        ),
+        ("u=hooks.slack.com%2Fworkflows%2FT01%2F§", "u=hooks.slack.com%2Fworkflows%2F[REDACTED:slack-webhook]"),
+        ("postgres://app:§@db:5432/x", "postgres://app:[REDACTED:url-password]@db:5432/x"),
+        ("REDIS_URL=redis://:§@cache", "REDIS_URL=redis://:[REDACTED:url-password]@cache"),
+        ("git clone 'https://u:a@§!@host.example/r'", "git clone 'https://u:[REDACTED:url-password]@host.example/r'"),
+        (r"amqp:\/\/u:§@mq\/vhost", r"amqp:\/\/u:[REDACTED:url-password]@mq\/vhost"),
         ("q=Cookie%3A%20sid%3D§%3B%20t%3D1%20x", "q=Cookie%3A%20[REDACTED:cookie]%20x"),
     ] {
         let text = template.replace('§', &random(24));
@@ -188,6 +223,14 @@ fn what_is_no_secret_stays() {
         "bearer of bad news, Bearer authentication, Bearer <token>, Bearer $TOKEN".to_owned(),
         "Authorization: Bearer <your key>, authorization: required, Authorization: Basic credentials".to_owned(),
         "The cookie policy: see below. set-cookie: none. x-api-key: <YOUR_API_KEY> api-key=xxxxxxxxxxxx".to_owned(),
+        format!("pypi-AgE{} gsk_{} xai-{} dop_v1_{}", "x".repeat(60), "x".repeat(52), "x".repeat(80), "0".repeat(64)),
+        format!("gsk_{} xai-grok-4-fast-reasoning pypi-AgEtoken", r(12)),
+        format!("SK{} SK{}0 desk{}", "0".repeat(32), &hex[..32], &hex[..32]),
+        format!("https://hooks.slack.com/services/T{0}/B{0}/{1}", "0".repeat(8), "X".repeat(24)),
+        // Addresses without a password.
+        "http://127.0.0.1:8080/a@b https://x.example:443?m=a@b ssh://git@h/r http://u:@h http://[::1]:80/@ //a:b@c"
+            .to_owned(),
+        r#"{"u":"http://h:80","m":"a@b"} see http://h:80 or me@h.example, postgres://u:<password>@h"#.to_owned(),
         // Anchors inside words.
         format!("task-{} disk-{}", r(30), r(30)),
         format!("{}AKIA{} {}AIza{}", r(5), upper(16), r(5), r(35)),

@@ -17,8 +17,7 @@ use http::header::CONTENT_TYPE;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use jiff::Timestamp;
-use journal::{Draft, EventBody, Query, Reader};
+use journal::{EventBody, Query, Reader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +25,7 @@ use tokio_util::task::TaskTracker;
 
 use super::protocol::{self, Ask, ErrorLine, EventsParams, SummariesParams};
 use super::socket::{BindError, SocketFile};
-use crate::record::Recorder;
+use crate::record::{NotRecorded, Recorder};
 
 /// Lines go out together up to this many bytes; a longer line goes alone.
 const CHUNK: usize = 64 << 10;
@@ -165,17 +164,9 @@ impl Control {
 
     /// Records the reading before it happens. Afterwards everything that happened before it, and itself, can be read.
     async fn audit(&self, query: &Query, peer: Peer) -> Result<(), Refusal> {
-        let body = EventBody::AuditRead(query.audit(format!("uid:{}", peer.0), "socket"));
-        let draft = Draft { at: Timestamp::now(), request: None, body };
-        self.recorder.projections().apply(&draft);
-        // Not `record`, which does not say whether the journal took the event.
-        let appended = self.recorder.with_journal(move |journal| journal.append(&draft)).await;
-        self.recorder.settle().await;
-        match appended {
-            Some(Ok(_)) if self.recorder.is_healthy() => Ok(()),
-            Some(Err(error)) => Err(Refusal::unrecorded(&error.to_string())),
-            _ => Err(Refusal::unrecorded("the journal cannot be written; the service's log says why")),
-        }
+        let read = query.audit(format!("uid:{}", peer.0), "socket");
+        let recorded = self.recorder.record_durably(None, EventBody::AuditRead(read)).await;
+        recorded.map_err(|error| Refusal::unrecorded(&error))
     }
 
     /// Reads the answer into `chunks`, and what follows it if that is wanted, until the client leaves.
@@ -236,7 +227,7 @@ fn send_answer(query: &Query, reader: &Reader, chunks: &mpsc::Sender<Chunk>) -> 
 // === impl Refusal ===
 
 impl Refusal {
-    fn unrecorded(why: &str) -> Self {
+    fn unrecorded(why: &NotRecorded) -> Self {
         let message = format!("this reading cannot be recorded, so it does not happen: {why}");
         Self(StatusCode::SERVICE_UNAVAILABLE, message)
     }

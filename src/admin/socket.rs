@@ -3,14 +3,16 @@
 //! The path of a socket can be 107 bytes long. Below a longer state folder, `control.sock` is a link to a socket with a short
 //! path, so that whoever knows the state folder finds the socket, whatever their environment says.
 
-use std::fs::{self, DirBuilder, Permissions};
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 use tokio::net::UnixListener;
+
+use crate::private_folder;
 
 /// Its name in the state folder.
 const NAME: &str = "control.sock";
@@ -100,22 +102,8 @@ fn short_path(path: &Path, runtime: Option<&Path>, temp: &Path) -> io::Result<Pa
             format!("it is longer than {PATH_MAX} bytes, and so is one in XDG_RUNTIME_DIR or {}", temp.display());
         io::Error::new(ErrorKind::InvalidFilename, what)
     })?;
-    make_private(&folder, user)?;
+    private_folder::make(&folder)?;
     Ok(folder.join(name))
-}
-
-/// Makes `folder`, or sees that nobody but `user` can have put it there or can look into it.
-fn make_private(folder: &Path, user: u32) -> io::Result<()> {
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let found = fs::symlink_metadata(folder)?;
-    if found.is_dir() && found.uid() == user && found.mode().trailing_zeros() >= 6 {
-        return Ok(());
-    }
-    let what = format!("{} is not a folder of this user alone (mode 0700); remove it", folder.display());
-    Err(io::Error::new(ErrorKind::PermissionDenied, what))
 }
 
 /// Removes the socket, or the link to one, of a service that ended without doing so. Leaves anything else alone.
@@ -130,6 +118,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
     use std::os::unix::net::UnixStream;
 
     use super::*;

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +14,9 @@ use super::mistake::{Mistake, nearest};
 use super::models;
 use super::origin::Origin;
 use super::table::SETTINGS;
+
+/// The largest configuration file, in bytes; far more than every setting with its comment takes.
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What a configuration file says.
 #[derive(Default)]
@@ -69,6 +73,17 @@ pub(super) fn position(source: &str, at: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
+/// All of a file that is not too large. A mistaken name may lead to one without end.
+fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let what = format!("it is larger than {} MiB", MAX_BYTES >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
+}
+
 /// A scalar as text; empty for what is no scalar of ours.
 fn text_of(value: &DeValue<'_>) -> String {
     match value {
@@ -86,7 +101,7 @@ fn text_of(value: &DeValue<'_>) -> String {
 impl Document {
     /// Reads a file that `named_by` names.
     pub(super) fn open(path: &Path, named_by: &Origin, mistakes: &mut Vec<Mistake>) -> Self {
-        match std::fs::read(path) {
+        match read_bounded(path) {
             Ok(bytes) => Self::from_bytes(path, &bytes, mistakes),
             Err(error) => Self::failed(path, &named_by.place(), &error, mistakes),
         }
@@ -94,7 +109,7 @@ impl Document {
 
     /// Reads a file if there is one.
     pub(super) fn open_if_there(path: &Path, mistakes: &mut Vec<Mistake>) -> Self {
-        match std::fs::read(path) {
+        match read_bounded(path) {
             Ok(bytes) => Self::from_bytes(path, &bytes, mistakes),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
                 Self::default()

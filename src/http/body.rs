@@ -19,12 +19,20 @@ const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// connection closed under somebody who still writes is an error without a status.
 const DISCARDED_MAX: usize = 32 << 20;
 
+/// How long that may take.
+const DISCARD_TIME: Duration = Duration::from_secs(5);
+
 /// Reads the whole of `body`, at most `limit` bytes.
-pub async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, ApiError>
+///
+/// A client that waits for leave to send (`expects_continue`) and announces too much gets none.
+pub async fn read<B>(mut body: B, limit: usize, expects_continue: bool) -> Result<Bytes, ApiError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit && expects_continue {
+        return Err(ApiError::BodyTooLarge);
+    }
     if announced > limit {
         return Err(refuse(body, announced, limit).await);
     }
@@ -44,14 +52,18 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut left = limit.saturating_add(DISCARDED_MAX);
-    if announced <= left {
+    if announced > left {
+        return ApiError::BodyTooLarge;
+    }
+    let discarded = async {
         while let Ok(Some(data)) = next_data(&mut body).await {
             match left.checked_sub(data.len()) {
                 Some(rest) => left = rest,
                 None => break,
             }
         }
-    }
+    };
+    let _ = timeout(DISCARD_TIME, discarded).await;
     ApiError::BodyTooLarge
 }
 
@@ -79,7 +91,7 @@ mod tests {
     #[tokio::test]
     async fn the_limit_is_inclusive() {
         let body = || Full::new(Bytes::from_static(b"12345"));
-        assert_eq!(read(body(), 5).await.unwrap(), "12345");
-        assert!(matches!(read(body(), 4).await, Err(ApiError::BodyTooLarge)));
+        assert_eq!(read(body(), 5, false).await.unwrap(), "12345");
+        assert!(matches!(read(body(), 4, false).await, Err(ApiError::BodyTooLarge)));
     }
 }

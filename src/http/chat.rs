@@ -6,8 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request};
 use journal::{EventBody, Outcome};
+use serde::de::IgnoredAny;
 use serde_json::Value;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::error::ApiError;
@@ -24,12 +26,12 @@ use crate::turn::{Effort, TurnPlan};
 /// Names the accepted fields that have no effect.
 const IGNORED_PARAMS: HeaderName = HeaderName::from_static("x-proxy-ignored-params");
 
-/// A worker that was lost is back within this time, or the request is not worth waiting with.
-const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
-
 /// A request that may run.
 struct Admitted {
-    plans: Vec<TurnPlan>,
+    plan: TurnPlan,
+    choices: usize,
+    /// Its places on the worker.
+    slots: OwnedSemaphorePermit,
     envelope: Envelope,
     /// The form of the answer.
     form: Form,
@@ -40,10 +42,6 @@ enum Form {
     Whole,
     Stream { include_usage: bool, keepalive: Option<Duration> },
 }
-
-/// What an attempt to run the turns leaves: nothing when the client has its answer or is gone, the exchange when the worker
-/// was lost before the client got a byte, so that another can try.
-type Unanswered = Option<Exchange>;
 
 /// Serves the request to its end. `key` is the id of the key it came with.
 pub async fn serve(
@@ -58,19 +56,23 @@ pub async fn serve(
         Err(error) => return exchange.reject(error).await,
     };
     drop(body);
-    let arrived = exchange.started;
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms: 0.0 }).await;
-    let limits = Limits {
-        deadline: Instant::from_std(arrived) + app.config.timeout,
-        idle: app.config.idle_timeout,
-        cut: app.cut.clone(),
-    };
-    if let Some(exchange) = attempt(&app, exchange, &admitted, &limits).await {
-        if timeout(RECOVERY_LIMIT, app.backend.until_ready()).await.is_err() {
-            return exchange.fail(ApiError::WorkerExited).await;
-        }
-        if let Some(exchange) = attempt(&app, exchange, &admitted, &limits).await {
-            exchange.fail(ApiError::WorkerExited).await;
+    let arrived = Instant::from_std(exchange.started);
+    let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
+    let Admitted { plan, choices, slots, envelope, form, headers } = admitted;
+    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, slots, limits);
+    match form {
+        Form::Whole => whole(&app, exchange, turns, &envelope, headers).await,
+        Form::Stream { include_usage, keepalive } => {
+            let stream = Stream {
+                exchange,
+                turns,
+                writer: ChunkWriter::new(envelope, choices, include_usage),
+                headers: stream_headers(headers),
+                head_due: arrived + app.config.stream_head,
+                keepalive,
+            };
+            stream.run(&app).await;
         }
     }
 }
@@ -83,13 +85,19 @@ fn admit(
     key: Option<&'static str>,
     body: &[u8],
 ) -> Result<Admitted, ApiError> {
+    if key.is_none() {
+        // Whether it is JSON comes first; more of it is not worth the memory.
+        serde_json::from_slice::<IgnoredAny>(body).map_err(|_| ApiError::InvalidJson)?;
+        return Err(ApiError::Unauthorized);
+    }
     let body: Value = serde_json::from_slice(body).map_err(|_| ApiError::InvalidJson)?;
     // Told even of a request that is refused below.
     exchange.facts.model = body.get("model").and_then(Value::as_str).map(str::to_owned);
     exchange.facts.stream = body.get("stream").and_then(Value::as_bool).unwrap_or(app.config.default_stream);
-    key.ok_or(ApiError::Unauthorized)?;
     app.check_available()?;
-    let request = ChatRequest::parse(&body, app.config.max_chat_choices)?;
+    // Each choice is a turn: more of them than places could only ever be refused for lack of room.
+    let max_choices = app.config.max_chat_choices.min(app.config.worker_max_concurrency);
+    let request = ChatRequest::parse(&body, max_choices)?;
     let (model, effort) = resolve(app, &request.model).ok_or_else(|| ApiError::model_not_found(&request.model))?;
     let form = if request.stream.unwrap_or(app.config.default_stream) {
         Form::Stream { include_usage: request.include_usage, keepalive: keepalive(app, head) }
@@ -101,13 +109,14 @@ fn admit(
         created: exchange.id.time().map_or(0, jiff::Timestamp::as_second),
         model: request.model.clone(),
     };
+    let slots = app.backend.reserve(request.n)?;
     let mut headers = HeaderMap::new();
     if !request.ignored.is_empty()
         && let Ok(names) = HeaderValue::from_str(&request.ignored.join(", "))
     {
         headers.insert(IGNORED_PARAMS, names);
     }
-    Ok(Admitted { plans: request.plans(&model, effort), envelope, form, headers })
+    Ok(Admitted { choices: request.n, plan: request.plan(&model, effort), slots, envelope, form, headers })
 }
 
 /// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.
@@ -127,56 +136,23 @@ fn keepalive(app: &App, head: &request::Parts) -> Option<Duration> {
     (!chokes && !declined).then(|| app.config.sse_keepalive)
 }
 
-async fn attempt(app: &App, mut exchange: Exchange, admitted: &Admitted, limits: &Limits) -> Unanswered {
-    let turns = match app.backend.start_turns(&admitted.plans, exchange.id).await {
-        Ok(turns) => turns,
-        Err(error) => {
-            let error = app.presentable(error.into());
-            if matches!(error, ApiError::WorkerExited) {
-                return Some(exchange);
-            }
-            exchange.fail(error).await;
-            return None;
-        }
-    };
-    exchange.facts.worker = turns.first().map(|turn| turn.worker().clone());
-    let turns = Turns::new(turns, limits.clone());
-    match admitted.form {
-        Form::Whole => whole(app, exchange, turns, admitted).await,
-        Form::Stream { include_usage, keepalive } => {
-            let writer = ChunkWriter::new(admitted.envelope.clone(), admitted.plans.len(), include_usage);
-            let stream = Stream {
-                exchange,
-                turns,
-                writer,
-                headers: stream_headers(admitted.headers.clone()),
-                head_due: Instant::now() + app.config.stream_head,
-                keepalive,
-            };
-            stream.run(app).await
-        }
-    }
-}
-
 /// Collects the answers and sends them as one object.
-async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, admitted: &Admitted) -> Unanswered {
+async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &Envelope, headers: HeaderMap) {
     while !turns.are_complete() {
         match turns.next(&mut exchange).await {
             Step::Piece(_, piece) => note_first_token(&mut exchange, &piece),
             Step::ClientGone => return cancel(exchange, turns).await,
-            Step::Failed(error) => return fail_before_head(app, exchange, turns, error).await,
+            Step::Failed(error) => return fail(app, exchange, turns, error).await,
         }
     }
+    note_spent(&mut exchange, &turns);
     let answers = turns.close().await;
     let answers: Vec<(Answer, FinishReason)> =
         answers.into_iter().filter_map(|answer| finish_reason(&answer).map(|reason| (answer, reason))).collect();
-    for (answer, reason) in &answers {
-        *exchange.facts.tokens.get_or_insert_default() += answer.tokens();
+    for (_, reason) in &answers {
         exchange.facts.finish_reasons.push(reason.as_str().to_owned());
     }
-    let body = completion(&admitted.envelope, &answers);
-    exchange.answer_json(admitted.headers.clone(), body).await;
-    None
+    exchange.answer_json(headers, completion(envelope, &answers)).await;
 }
 
 fn finish_reason(answer: &Answer) -> Option<FinishReason> {
@@ -186,26 +162,22 @@ fn finish_reason(answer: &Answer) -> Option<FinishReason> {
     }
 }
 
-async fn fail_before_head(app: &App, mut exchange: Exchange, turns: Turns, error: ApiError) -> Unanswered {
-    exchange.facts.tokens = spent(&turns);
+/// Ends a request whose client has got nothing yet.
+async fn fail(app: &App, mut exchange: Exchange, turns: Turns, error: ApiError) {
+    note_spent(&mut exchange, &turns);
     turns.close().await;
-    if matches!(error, ApiError::WorkerExited) {
-        return Some(exchange);
-    }
     exchange.fail(app.presentable(error)).await;
-    None
 }
 
-async fn cancel(mut exchange: Exchange, turns: Turns) -> Unanswered {
-    exchange.facts.tokens = spent(&turns);
+async fn cancel(mut exchange: Exchange, turns: Turns) {
+    note_spent(&mut exchange, &turns);
     turns.close().await;
     exchange.cancelled().await;
-    None
 }
 
-/// Usage of an answer that is not complete; `None` while the upstream has reported none.
-fn spent(turns: &Turns) -> Option<journal::Tokens> {
-    Some(turns.tokens()).filter(|tokens| *tokens != journal::Tokens::default())
+fn note_spent(exchange: &mut Exchange, turns: &Turns) {
+    exchange.facts.tokens = turns.tokens();
+    exchange.facts.worker = turns.worker();
 }
 
 fn note_first_token(exchange: &mut Exchange, piece: &Piece) {
@@ -240,7 +212,7 @@ struct Stream {
 // === impl Stream ===
 
 impl Stream {
-    async fn run(mut self, app: &App) -> Unanswered {
+    async fn run(mut self, app: &App) {
         let mut last_sent = Instant::now();
         while !self.turns.are_complete() {
             let waiting = self.exchange.is_waiting();
@@ -258,7 +230,7 @@ impl Stream {
                 Some(Step::Piece(index, piece)) => self.piece(index, &piece).await,
                 Some(Step::ClientGone) => return cancel(self.exchange, self.turns).await,
                 Some(Step::Failed(error)) if waiting => {
-                    return fail_before_head(app, self.exchange, self.turns, error).await;
+                    return fail(app, self.exchange, self.turns, error).await;
                 }
                 Some(Step::Failed(error)) => return self.abort(app.presentable(error)).await,
                 None if waiting => self.open().await,
@@ -269,7 +241,7 @@ impl Stream {
             }
             last_sent = Instant::now();
         }
-        self.complete().await
+        self.complete().await;
     }
 
     async fn open(&mut self) -> Result<(), ClientGone> {
@@ -294,9 +266,9 @@ impl Stream {
         Ok(())
     }
 
-    async fn complete(mut self) -> Unanswered {
-        let tokens = self.turns.tokens();
-        self.exchange.facts.tokens = Some(tokens);
+    async fn complete(mut self) {
+        note_spent(&mut self.exchange, &self.turns);
+        let tokens = self.turns.tokens().unwrap_or_default();
         self.turns.close().await;
         let ttft = self.exchange.facts.first_token.map(|at| at.duration_since(self.exchange.started));
         let mut events =
@@ -304,22 +276,19 @@ impl Stream {
         let last = events.pop().unwrap_or_default();
         for event in events {
             if self.exchange.send(event).await.is_err() {
-                self.exchange.cancelled().await;
-                return None;
+                return self.exchange.cancelled().await;
             }
         }
         self.exchange.close_stream(last, Outcome::Ok, None).await;
-        None
     }
 
     /// The head is out, so the failure can only be an event: clients raise on it, and nothing follows it.
-    async fn abort(mut self, error: ApiError) -> Unanswered {
-        self.exchange.facts.tokens = spent(&self.turns);
+    async fn abort(mut self, error: ApiError) {
+        note_spent(&mut self.exchange, &self.turns);
         self.turns.close().await;
         let code = error.code();
         let event = format!("data: {}\n\n", error.body());
         self.exchange.close_stream(event, Outcome::StreamAborted, Some(code)).await;
-        None
     }
 }
 

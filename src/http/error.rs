@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::backend::app_server::TurnStartError;
 use crate::backend::app_server::connection::CallError;
-use crate::openai::error::{ErrorBody, ErrorObject, InvalidRequest, Param};
+use crate::openai::error::{ErrorBody, ErrorObject, InvalidRequest, Param, shortened};
 use crate::turn::{FailureKind, TurnFailure};
 
 /// What can go wrong with a request.
@@ -141,7 +141,9 @@ impl ApiError {
 
     /// No model is called `model`.
     pub fn model_not_found(model: &str) -> Self {
-        Self::ModelNotFound { message: format!("The model {model} does not exist or you do not have access to it.") }
+        let message =
+            format!("The model {} does not exist or you do not have access to it.", shortened(model.to_owned()));
+        Self::ModelNotFound { message }
     }
 
     /// The same error with what it quotes from elsewhere passed through `scrub`.
@@ -280,9 +282,9 @@ fn upstream_message(text: &str) -> String {
 impl From<TurnStartError> for ApiError {
     fn from(error: TurnStartError) -> Self {
         match error {
-            TurnStartError::NotReady => Self::WorkerNotReady,
             TurnStartError::AtCapacity => Self::WorkerBusy,
-            TurnStartError::Call(CallError::Exited { .. }) => Self::WorkerExited,
+            // A worker that is not ready now was there when the request was admitted.
+            TurnStartError::NotReady | TurnStartError::Call(CallError::Exited { .. }) => Self::WorkerExited,
             TurnStartError::Call(CallError::TimedOut { .. }) => Self::RequestTimeout,
             TurnStartError::Call(CallError::Rpc(error)) => {
                 Self::Rpc { code: error.code.to_string(), message: error.message }

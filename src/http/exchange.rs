@@ -4,17 +4,21 @@
 //! then for the body's bytes. So a client that leaves cancels nothing by surprise: the task notices, ends the turn, and records how
 //! the request ended.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
 use journal::{EventBody, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use crate::record::Recorder;
@@ -28,6 +32,15 @@ pub const TRACE_ID: HeaderName = HeaderName::from_static("x-proxy-trace-id");
 /// Events that may wait for a slow reader.
 const STREAM_BUFFER: usize = 64;
 
+/// How long a reader may leave that buffer full before it counts as gone.
+const STALL_LIMIT: Duration = Duration::from_secs(10);
+
+/// What is recorded of a body that came without a valid key, in bytes.
+const STRANGERS_BODY: usize = 4 << 10;
+
+/// The longest model name that is told of a request, in characters.
+const MODEL_MAX: usize = 200;
+
 /// An HTTP exchange whose head was read.
 #[derive(Debug)]
 pub struct Exchange {
@@ -40,7 +53,17 @@ pub struct Exchange {
     recorder: Recorder,
     /// Set on the answers of the model routes only.
     traced: bool,
+    patience: Patience,
     connection: Connection,
+}
+
+/// How long an exchange may take.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// When the request as a whole must be done, counted from its head.
+    pub timeout: Duration,
+    /// Cancelled when running requests must end because the service does.
+    pub cut: CancellationToken,
 }
 
 /// What is known of a request and told in `response.finished`.
@@ -66,10 +89,24 @@ enum Connection {
     /// The head is still to come.
     Waiting(oneshot::Sender<Response<Body>>),
     /// The head went out with this status; the body follows.
-    Streaming(StatusCode, mpsc::Sender<Bytes>),
+    Streaming(StatusCode, EventSender),
     /// Everything went out.
     Done,
 }
+
+/// Where the events of a stream go.
+#[derive(Debug)]
+struct EventSender {
+    events: mpsc::Sender<Bytes>,
+    /// Set before the sender of a complete body is dropped. The connection of any other is broken off, so that its client
+    /// cannot take it for complete.
+    complete: Arc<AtomicBool>,
+}
+
+/// A body that ended before it was complete.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the answer broke off")]
+struct BrokenOff;
 
 /// Nobody is left to read the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,7 +119,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Exchange {
     /// Begins an exchange; the receiver gives the answer as soon as its head is known.
-    pub fn begin(recorder: Recorder, traced: bool) -> (Self, oneshot::Receiver<Response<Body>>) {
+    pub fn begin(recorder: Recorder, traced: bool, patience: Patience) -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, answer) = oneshot::channel();
         let exchange = Self {
             id: RequestId::generate(),
@@ -90,6 +127,7 @@ impl Exchange {
             facts: Facts::default(),
             recorder,
             traced,
+            patience,
             connection: Connection::Waiting(head),
         };
         (exchange, answer)
@@ -104,6 +142,8 @@ impl Exchange {
         key: Option<&'static str>,
         body: Bytes,
     ) {
+        // Strangers must not fill the disk.
+        let body = if key.is_none() && body.len() > STRANGERS_BODY { body.slice(..STRANGERS_BODY) } else { body };
         let received = RequestReceived {
             method: head.method.to_string(),
             route: route.to_owned(),
@@ -130,7 +170,7 @@ impl Exchange {
     pub async fn client_gone(&mut self) {
         match &mut self.connection {
             Connection::Waiting(head) => head.closed().await,
-            Connection::Streaming(_, body) => body.closed().await,
+            Connection::Streaming(_, body) => body.events.closed().await,
             Connection::Done => std::future::pending().await,
         }
     }
@@ -178,20 +218,31 @@ impl Exchange {
 
     /// Sends the head of a stream.
     pub async fn open_stream(&mut self, headers: HeaderMap) -> Result<(), ClientGone> {
-        let (sender, mut receiver) = mpsc::channel::<Bytes>(STREAM_BUFFER);
-        let streaming = Connection::Streaming(StatusCode::OK, sender);
+        let (events, mut receiver) = mpsc::channel::<Bytes>(STREAM_BUFFER);
+        let complete = Arc::new(AtomicBool::new(false));
+        let streaming = Connection::Streaming(StatusCode::OK, EventSender { events, complete: complete.clone() });
         let Connection::Waiting(head) = std::mem::replace(&mut self.connection, streaming) else { return Ok(()) };
         let headers = self.complete(StatusCode::OK, headers);
         self.record(EventBody::ResponseStarted { status: 200, headers: pairs(&headers) }).await;
-        let events = stream::poll_fn(move |cx| receiver.poll_recv(cx).map(|event| event.map(Ok::<_, Infallible>)));
+        let mut broken_off = false;
+        let events = stream::poll_fn(move |cx| match ready!(receiver.poll_recv(cx)) {
+            Some(event) => Poll::Ready(Some(Ok(event))),
+            None if broken_off || complete.load(Ordering::Acquire) => Poll::Ready(None),
+            None => {
+                broken_off = true;
+                Poll::Ready(Some(Err(BrokenOff)))
+            }
+        });
         head.send(response(StatusCode::OK, headers, Body::from_stream(events))).map_err(|_| ClientGone)
     }
 
-    /// Sends one event of a stream; waits while the client's buffer is full.
+    /// Sends one event of a stream; waits while the client's buffer is full, but not for ever.
     pub async fn send(&mut self, event: String) -> Result<(), ClientGone> {
         self.record(EventBody::ResponseChunk { bytes: event.clone() }).await;
-        let Connection::Streaming(_, body) = &self.connection else { return Err(ClientGone) };
-        body.send(event.into()).await.map_err(|_| ClientGone)
+        match &self.connection {
+            Connection::Streaming(_, body) => self.hand_over(body, event).await,
+            Connection::Waiting(_) | Connection::Done => Err(ClientGone),
+        }
     }
 
     /// Ends a stream with its last event: what it tells is on record before that event leaves.
@@ -201,21 +252,52 @@ impl Exchange {
         };
         self.record(EventBody::ResponseChunk { bytes: last.clone() }).await;
         self.finish(status.as_u16(), outcome, error).await;
-        let _ = body.send(last.into()).await;
+        if self.hand_over(&body, last).await.is_ok() {
+            body.complete.store(true, Ordering::Release);
+        }
+    }
+
+    async fn hand_over(&self, body: &EventSender, event: String) -> Result<(), ClientGone> {
+        // The common case, without a timer.
+        let event = match body.events.try_send(event.into()) {
+            Ok(()) => return Ok(()),
+            Err(TrySendError::Closed(_)) => return Err(ClientGone),
+            Err(TrySendError::Full(event)) => event,
+        };
+        let left = self.patience.timeout.saturating_sub(self.started.elapsed());
+        tokio::select! {
+            sent = timeout(left.min(STALL_LIMIT), body.events.send(event)) => match sent {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(_)) | Err(_) => Err(ClientGone),
+            },
+            () = self.patience.cut.cancelled() => Err(ClientGone),
+        }
     }
 
     /// Ends an exchange whose client left.
-    pub async fn cancelled(self) {
+    pub async fn cancelled(mut self) {
+        self.connection = Connection::Done;
         let error = Some("request_aborted".to_owned());
         self.finish(CLIENT_CLOSED_REQUEST, Outcome::Cancelled, error).await;
     }
 
+    /// Ends an exchange whose task panicked or was dropped.
+    fn lost(&mut self) -> impl Future<Output = ()> + Send + 'static {
+        let (recorder, id) = (self.recorder.clone(), self.id);
+        let end = self.end(500, Outcome::ServerError, Some("internal_error".to_owned()));
+        async move { recorder.record(Some(id), EventBody::ResponseFinished(end)).await }
+    }
+
     async fn finish(&self, status: u16, outcome: Outcome, error: Option<String>) {
+        self.record(EventBody::ResponseFinished(self.end(status, outcome, error))).await;
+    }
+
+    fn end(&self, status: u16, outcome: Outcome, error: Option<String>) -> ResponseFinished {
         let facts = &self.facts;
-        let finished = ResponseFinished {
+        ResponseFinished {
             status,
             outcome,
-            model: facts.model.clone(),
+            model: facts.model.as_deref().map(|model| shortened_to(model, MODEL_MAX)),
             stream: facts.stream,
             tokens: facts.tokens,
             finish_reasons: facts.finish_reasons.clone(),
@@ -223,8 +305,7 @@ impl Exchange {
             worker: facts.worker.as_deref().map(str::to_owned),
             ttft_ms: facts.first_token.map(|at| millis(at.duration_since(self.started))),
             duration_ms: millis(self.started.elapsed()),
-        };
-        self.record(EventBody::ResponseFinished(finished)).await;
+        }
     }
 
     /// The headers of every answer, added to those of this one.
@@ -238,16 +319,45 @@ impl Exchange {
     }
 }
 
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        // Every way to its end leaves it done; a panic does not.
+        if !matches!(self.connection, Connection::Done)
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let lost = self.lost();
+            runtime.spawn(lost);
+        }
+    }
+}
+
 /// `response` with an id of its own, for answers that are not recorded.
-pub fn with_fresh_id(mut response: Response<Body>) -> Response<Body> {
-    let id = HeaderValue::from_str(&RequestId::generate().to_string()).expect("an id is hex digits and dashes");
+pub fn with_fresh_id(response: Response<Body>) -> Response<Body> {
+    with_id(response, RequestId::generate())
+}
+
+/// `response` to the request called `id`.
+pub fn with_id(mut response: Response<Body>, id: RequestId) -> Response<Body> {
+    let id = HeaderValue::from_str(&id.to_string()).expect("an id is hex digits and dashes");
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// An error outside of an exchange.
+pub fn plain_error(error: &ApiError) -> Response<Body> {
+    response(error.status(), json_headers(error.headers()), Body::from(error.body()))
 }
 
 /// A response outside of an exchange, for probes.
 pub fn plain_json(status: StatusCode, body: String) -> Response<Body> {
     response(status, json_headers(HeaderMap::new()), Body::from(body))
+}
+
+fn shortened_to(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn json_headers(mut headers: HeaderMap) -> HeaderMap {
@@ -267,7 +377,7 @@ fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
-fn millis(duration: std::time::Duration) -> f64 {
+fn millis(duration: Duration) -> f64 {
     // Microseconds are what a trace can be trusted with.
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -72,6 +72,8 @@ fn reason(app: &App, status: &Status) -> &'static str {
         return "app_server_disabled";
     }
     match status.state {
+        // Its output has ended, and its exit is about to be noticed.
+        WorkerState::Ready if status.usable().is_none() => "worker_exit",
         WorkerState::Ready if !app.recorder.is_healthy() => "journal_unavailable",
         WorkerState::Ready => "handshake_complete",
         WorkerState::Starting => "handshake_pending",

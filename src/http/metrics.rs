@@ -15,8 +15,7 @@ pub fn metrics(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Response<Bod
     let by_token = app.config.metrics_token.as_ref().is_some_and(|token| keys::presents(headers, token));
     let by_place = app.config.metrics_allow_loopback && peer.ip().to_canonical().is_loopback();
     if !by_token && !by_place {
-        let error = ApiError::MetricsDenied;
-        return exchange::plain_json(error.status(), error.body());
+        return exchange::plain_error(&ApiError::MetricsDenied);
     }
     let mut response = Response::new(Body::from(app.recorder.projections().metrics().render()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");

@@ -32,7 +32,7 @@ pub struct App {
     /// Who may come in.
     pub keys: Keys,
     /// What runs the turns.
-    pub backend: AppServer,
+    pub backend: Arc<AppServer>,
     /// Where everything is recorded.
     pub recorder: Recorder,
     /// Guards messages that quote the upstream.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode, request};
+use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use journal::Outcome;
+use tokio::time::timeout;
 
 use super::error::ApiError;
-use super::exchange::{self, Exchange};
+use super::exchange::{self, Exchange, Patience};
 use super::{App, body, chat, health, metrics, models};
 
 /// Where a request goes.
@@ -47,20 +48,28 @@ pub async fn handle(app: Arc<App>, request: Request<Body>, peer: SocketAddr) -> 
 
 /// Answers a request that goes on record.
 async fn exchange(app: Arc<App>, route: Route, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
-    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat);
+    if !app.recorder.is_healthy() {
+        // What cannot be recorded is not served, and the refusal is not recorded either.
+        let error = ApiError::JournalUnavailable;
+        return exchange::with_fresh_id(exchange::plain_error(&error));
+    }
+    let patience = Patience { timeout: app.config.timeout, cut: app.cut.clone() };
+    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat, patience);
+    let id = exchange.id;
     let (head, body) = request.into_parts();
     let key = app.keys.authenticate(&head.headers);
     let limit = match key {
         Some(_) => app.config.max_body_bytes,
         None => app.config.max_body_bytes.min(body::LIMIT_WITHOUT_KEY),
     };
-    let body = body::read(body, limit).await;
+    let expects_continue = head.headers.contains_key(header::EXPECT);
+    let body = match timeout(app.config.timeout, body::read(body, limit, expects_continue)).await {
+        Ok(body) => body,
+        Err(_) => Err(ApiError::BodyTimeout),
+    };
     // From here on the request runs to its end whether the client stays or not.
     app.requests.spawn(respond(app.clone(), route, exchange, head, body, peer, key));
-    answer.await.unwrap_or_else(|_| {
-        let error = ApiError::Internal;
-        exchange::with_fresh_id(exchange::plain_json(error.status(), error.body()))
-    })
+    answer.await.unwrap_or_else(|_| exchange::with_id(exchange::plain_error(&ApiError::Internal), id))
 }
 
 async fn respond(

@@ -1,28 +1,50 @@
-//! The turns of one request, followed together: pieces of the answer, and everything that can end the waiting.
+//! The turns of one request, followed together from their start: pieces of the answer, and everything that can end the waiting.
 
 use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use journal::Tokens;
+use journal::{RequestId, Tokens};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::exchange::Exchange;
 use crate::backend::app_server::turn::Turn;
+use crate::backend::app_server::{AppServer, TurnStartError};
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
+use crate::turn::TurnPlan;
 
-/// How long an interrupted turn may take to say that it ended; Codex takes about 2 ms. Later frames are still recorded.
+/// How long an interrupted turn may take to say that it ended; Codex takes about 2 ms. Frames that come later belong to no
+/// request.
 const DRAIN_LIMIT: Duration = Duration::from_secs(1);
 
+/// A worker that was lost is back within this time, or the request is not worth waiting with.
+const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
+
 /// The turns of one request and the answers that grow from them. Dropping it interrupts what still runs.
-#[derive(Debug)]
 pub struct Turns {
+    backend: Arc<AppServer>,
+    job: Arc<Job>,
+    starting: Option<Starting>,
     running: Vec<Turn>,
     answers: Vec<Answer>,
+    /// The places on the worker, given back as soon as it is done.
+    slots: Option<OwnedSemaphorePermit>,
     limits: Limits,
     last_event: Instant,
+    retried: bool,
+}
+
+/// What is to be run.
+#[derive(Debug)]
+struct Job {
+    request: RequestId,
+    plan: TurnPlan,
+    turns: usize,
 }
 
 /// What ends the waiting for a worker.
@@ -47,52 +69,88 @@ pub enum Step {
     Failed(ApiError),
 }
 
+type Starting = Pin<Box<dyn Future<Output = Result<Vec<Turn>, TurnStartError>> + Send>>;
+
+/// What the worker, or the way to it, came up with.
+enum Progress {
+    Piece(usize, Piece),
+    Failed(ApiError),
+}
+
 // === impl Turns ===
 
 impl Turns {
-    /// Follows `turns`, one answer each.
-    pub fn new(turns: Vec<Turn>, limits: Limits) -> Self {
-        let answers = turns.iter().map(|_| Answer::default()).collect();
-        Self { running: turns, answers, limits, last_event: Instant::now() }
+    /// Starts `turns` turns of `plan` on the places in `slots`.
+    pub fn start(
+        backend: Arc<AppServer>,
+        plan: TurnPlan,
+        turns: usize,
+        request: RequestId,
+        slots: OwnedSemaphorePermit,
+        limits: Limits,
+    ) -> Self {
+        let job = Arc::new(Job { request, plan, turns });
+        let starting = start(backend.clone(), job.clone());
+        Self {
+            backend,
+            job,
+            starting: Some(Box::pin(starting)),
+            running: Vec::new(),
+            answers: Vec::new(),
+            slots: Some(slots),
+            limits,
+            last_event: Instant::now(),
+            retried: false,
+        }
     }
 
     /// Waits for what happens next. Safe to cancel.
+    ///
+    /// A worker that is lost before the client got a byte is no event: the turns are started once more on the next one.
     pub async fn next(&mut self, exchange: &mut Exchange) -> Step {
-        let idle = self.last_event + self.limits.idle;
-        let (deadline, cut) = (self.limits.deadline, self.limits.cut.clone());
-        tokio::select! {
-            biased;
-            (index, piece) = poll_fn(|cx| self.poll_piece(cx)) => {
-                self.last_event = Instant::now();
-                match piece {
-                    Piece::End(AnswerEnd::Failed(failure)) => Step::Failed(failure.into()),
-                    piece => Step::Piece(index, piece),
-                }
+        loop {
+            let idle = self.last_event + self.limits.idle;
+            let (deadline, cut) = (self.limits.deadline, self.limits.cut.clone());
+            let progress = tokio::select! {
+                biased;
+                progress = poll_fn(|cx| self.poll_progress(cx)) => progress,
+                () = exchange.client_gone() => return Step::ClientGone,
+                () = cut.cancelled() => Progress::Failed(ApiError::ShuttingDown),
+                () = sleep_until(idle) => Progress::Failed(ApiError::IdleTimeout),
+                () = sleep_until(deadline) => Progress::Failed(ApiError::RequestTimeout),
+            };
+            self.last_event = Instant::now();
+            match progress {
+                Progress::Failed(ApiError::WorkerExited) if !self.retried && exchange.is_waiting() => self.retry(),
+                Progress::Failed(error) => return Step::Failed(error),
+                Progress::Piece(index, piece) => return Step::Piece(index, piece),
             }
-            () = exchange.client_gone() => Step::ClientGone,
-            () = cut.cancelled() => Step::Failed(ApiError::ShuttingDown),
-            () = sleep_until(idle) => Step::Failed(ApiError::IdleTimeout),
-            () = sleep_until(deadline) => Step::Failed(ApiError::RequestTimeout),
         }
     }
 
     /// Whether every answer has its end.
     pub fn are_complete(&self) -> bool {
-        self.answers.iter().all(|answer| answer.end().is_some())
+        !self.answers.is_empty() && self.answers.iter().all(|answer| answer.end().is_some())
     }
 
-    /// Usage of all answers so far.
-    pub fn tokens(&self) -> Tokens {
+    /// Usage of all answers so far; `None` while the worker has reported none.
+    pub fn tokens(&self) -> Option<Tokens> {
         let mut sum = Tokens::default();
         for answer in &self.answers {
             sum += answer.tokens();
         }
-        sum
+        Some(sum).filter(|sum| *sum != Tokens::default())
+    }
+
+    /// The worker they run on, once they do.
+    pub fn worker(&self) -> Option<Arc<str>> {
+        self.running.first().map(|turn| turn.worker().clone())
     }
 
     /// Ends what still runs and waits for it, so that the last frame of the request is on record before its end is. Gives
     /// the answers back.
     pub async fn close(mut self) -> Vec<Answer> {
+        self.starting = None;
         for turn in &self.running {
             if !turn.has_ended() {
                 turn.interrupt();
@@ -110,10 +168,43 @@ impl Turns {
             Poll::Ready(())
         });
         let _ = timeout(DRAIN_LIMIT, drained).await;
+        self.running.clear();
+        let _ = timeout(DRAIN_LIMIT, self.backend.forget(self.job.request)).await;
         std::mem::take(&mut self.answers)
     }
 
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<(usize, Piece)> {
+    fn retry(&mut self) {
+        self.retried = true;
+        self.running.clear();
+        self.answers.clear();
+        let (backend, job) = (self.backend.clone(), self.job.clone());
+        self.starting = Some(Box::pin(async move {
+            let recovered = timeout(RECOVERY_LIMIT, backend.until_ready()).await;
+            recovered.map_err(|_| TurnStartError::NotReady)?;
+            start(backend, job).await
+        }));
+    }
+
+    fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
+        if let Some(starting) = &mut self.starting {
+            let started = std::task::ready!(starting.as_mut().poll(cx));
+            self.starting = None;
+            match started {
+                Ok(turns) => {
+                    self.answers = turns.iter().map(|_| Answer::default()).collect();
+                    self.running = turns;
+                }
+                Err(error) => return Poll::Ready(Progress::Failed(error.into())),
+            }
+        }
+        let progress = self.poll_piece(cx);
+        if !self.running.is_empty() && self.running.iter().all(Turn::has_ended) {
+            self.slots = None;
+        }
+        progress
+    }
+
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
         for (index, (turn, answer)) in self.running.iter_mut().zip(&mut self.answers).enumerate() {
             while let Poll::Ready(event) = turn.poll_next(cx) {
                 let Some(piece) = answer.follow(event) else { continue };
@@ -121,9 +212,16 @@ impl Turns {
                 if matches!(piece, Piece::End(AnswerEnd::Finished(FinishReason::ToolCalls))) {
                     turn.interrupt();
                 }
-                return Poll::Ready((index, piece));
+                return Poll::Ready(match piece {
+                    Piece::End(AnswerEnd::Failed(failure)) => Progress::Failed(failure.into()),
+                    piece => Progress::Piece(index, piece),
+                });
             }
         }
         Poll::Pending
     }
+}
+
+async fn start(backend: Arc<AppServer>, job: Arc<Job>) -> Result<Vec<Turn>, TurnStartError> {
+    backend.start_turns(&job.plan, job.turns, job.request).await
 }

@@ -1,6 +1,7 @@
 //! Prometheus metrics. Every label value comes from a closed list and every series exists from the start, so that an
 //! `increase(…)` sees the first event; what is outside a list counts as `other`.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use journal::{EventBody, Outcome};
@@ -58,6 +59,8 @@ pub struct Metrics {
     handle: PrometheusHandle,
     /// The closed list of the label `model`: the configured names.
     models: Vec<String>,
+    /// Whether the service stops: no worker makes it ready then.
+    draining: AtomicBool,
 }
 
 // === impl Metrics ===
@@ -72,7 +75,7 @@ impl Metrics {
             .build_recorder();
         let mut models: Vec<String> = models.into_iter().collect();
         models.push(OTHER.to_owned());
-        let metrics = Self { handle: recorder.handle(), recorder, models };
+        let metrics = Self { handle: recorder.handle(), recorder, models, draining: AtomicBool::new(false) };
         with_local_recorder(&metrics.recorder, || {
             describe();
             metrics.initialise();
@@ -139,7 +142,7 @@ impl Metrics {
                 worker_state("ready");
                 counter!(WORKER_STARTS, "result" => "ready").increment(1);
                 histogram!(WORKER_HANDSHAKE).record(after_ms / 1e3);
-                gauge!(READY).set(1);
+                gauge!(READY).set(u32::from(!self.draining.load(Ordering::Relaxed)));
             }
             EventBody::WorkerUnhealthy { .. } => {
                 counter!(WORKER_STARTS, "result" => "failed").increment(1);
@@ -162,6 +165,7 @@ impl Metrics {
                 gauge!(WORKER_BACKOFF).set(delay.as_secs_f64());
             }
             EventBody::ServiceDraining { .. } => {
+                self.draining.store(true, Ordering::Relaxed);
                 gauge!(DRAINING).set(1);
                 gauge!(READY).set(0);
             }
@@ -280,6 +284,17 @@ mod tests {
         }
         let names: Vec<&str> = rendered.lines().filter(|line| line.starts_with("# HELP")).collect();
         assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn a_service_that_stops_is_not_ready_again() {
+        let metrics = Metrics::new([]).unwrap();
+        let ready = EventBody::WorkerReady { worker: "w1".to_owned(), after_ms: 1.0, models: 1 };
+        metrics.on_event(&ready);
+        assert!(metrics.render().contains("codex_proxy_ready 1"));
+        metrics.on_event(&EventBody::ServiceDraining { reason: "SIGTERM".to_owned(), requests: 0 });
+        metrics.on_event(&ready);
+        assert!(metrics.render().contains("codex_proxy_ready 0"));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod errors;
 mod faults;
 mod golden;
 mod health;
+mod hostile;
 mod lifecycle;
 mod raw_files;
 mod sdk;

@@ -1,11 +1,13 @@
 //! Starts that cannot succeed: each with its exit code and what to do about it.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{PATIENCE, Proxy, command, signal};
+use crate::support::{PATIENCE, Proxy, command, json_lines, signal, trace};
 
 struct Failure {
     code: Option<i32>,
@@ -84,7 +86,40 @@ async fn on_a_port_that_is_taken() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     let failure = fails(&state, &["--port", &port], &[]).await;
-    says(&failure, 75, &[&port, "PORT"]);
+    says(&failure, 75, &[&format!("Stop what uses port {port}"), "PORT"]);
+}
+
+#[tokio::test]
+async fn on_an_address_of_another_machine() {
+    let state = tempfile::tempdir().unwrap();
+    // Set aside for documentation by RFC 5737.
+    let failure = fails(&state, &["--host", "192.0.2.1"], &[]).await;
+    says(&failure, 75, &["192.0.2.1", "PROXY_HOST"]);
+    assert!(!failure.message.contains("Stop what uses"), "{}", failure.message);
+}
+
+#[tokio::test]
+async fn in_a_state_folder_that_others_use_too() {
+    use std::os::unix::fs::PermissionsExt;
+    let state = tempfile::tempdir().unwrap();
+    let shared = state.path().join("shared");
+    std::fs::create_dir(&shared).unwrap();
+    std::fs::write(shared.join("theirs"), "").unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let failure = fails(&state, &[], &[("PROXY_STATE_DIR", shared.to_str())]).await;
+    says(&failure, 75, &["chmod 700", shared.to_str().unwrap(), "PROXY_STATE_DIR"]);
+}
+
+#[tokio::test]
+async fn with_a_workers_folder_that_somebody_else_put_there() {
+    let state = tempfile::tempdir().unwrap();
+    let (runtime, victim) = (state.path().join("run"), state.path().join("victim"));
+    std::fs::create_dir(&runtime).unwrap();
+    std::fs::create_dir_all(victim.join("precious")).unwrap();
+    std::os::unix::fs::symlink(&victim, runtime.join("codex-proxy")).unwrap();
+    let failure = fails(&state, &[], &[("XDG_RUNTIME_DIR", runtime.to_str())]).await;
+    says(&failure, 75, &[runtime.to_str().unwrap(), "remove it", "XDG_RUNTIME_DIR"]);
+    assert!(victim.join("precious").exists());
 }
 
 #[tokio::test]
@@ -116,13 +151,46 @@ async fn on_a_journal_of_a_newer_format() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_never_answers_leaves_the_service_alive_and_not_ready() {
+async fn without_the_backend_no_codex_is_needed() {
+    let proxy = Proxy::spawn_with(&[("PROXY_USE_APP_SERVER", "false"), ("CODEX_BIN", "/nowhere/codex")]).await;
+    let ready = proxy.get("/readyz").await;
+    assert_eq!(ready.status(), 503);
+    let ready: Value = ready.json().await.unwrap();
+    assert_eq!(ready["health"]["readiness"]["reason"], "app_server_disabled");
+    let refused = proxy.ask("say:nobody there").await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.json::<Value>().await.unwrap()["error"]["code"], "app_server_disabled");
+    assert_eq!(proxy.get("/livez").await.status(), 200);
+    assert_eq!(proxy.stop().await.0, Some(0));
+}
+
+/// A Codex that tells its version and its models, if it is not given the proxy's keys, and then runs `app_server`.
+fn scripted_codex(folder: &TempDir, app_server: &str) -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
+    let codex = folder.path().join("codex");
+    let script = format!(
+        r#"#!/bin/sh
+        [ -z "$PROXY_API_KEY$PROXY_UPSTREAM_API_KEY" ] || exit 1
+        case "$1" in
+            --version) echo codex-cli 0.169.0 ;;
+            debug) echo '{{"models":[{{"slug":"m"}}]}}' ;;
+            *) {app_server} ;;
+        esac
+        "#
+    );
+    std::fs::write(&codex, script).unwrap();
+    std::fs::set_permissions(&codex, std::fs::Permissions::from_mode(0o755)).unwrap();
+    codex
+}
+
+fn silent_codex(folder: &TempDir) -> PathBuf {
+    scripted_codex(folder, "sleep 600")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_never_answers_leaves_the_service_alive_and_not_ready() {
     let folder = tempfile::tempdir().unwrap();
-    let silent = folder.path().join("codex");
-    let script = "#!/bin/sh\ncase \"$1\" in --version) echo codex-cli 0.169.0;; debug) echo '{\"models\":[{\"slug\":\"m\"}]}';; *) sleep 600;; esac\n";
-    std::fs::write(&silent, script).unwrap();
-    std::fs::set_permissions(&silent, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let silent = silent_codex(&folder);
     let environment = [("CODEX_BIN", silent.to_str().unwrap()), ("WORKER_HANDSHAKE_TIMEOUT_MS", "100")];
     let proxy = Proxy::spawn_with(&environment).await;
     proxy.logged(|line| line.contains("handshake_timeout")).await;
@@ -132,4 +200,72 @@ async fn a_worker_that_never_answers_leaves_the_service_alive_and_not_ready() {
     assert_eq!(proxy.ask("say:nobody there").await.status(), 503);
     signal(proxy.pid(), "TERM");
     assert_eq!(proxy.stop_after_signal().await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_a_workers_start_has_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = silent_codex(&folder);
+    let environment = [("CODEX_BIN", silent.to_str().unwrap()), ("WORKER_STARTUP_TIMEOUT_MS", "2000")];
+    let proxy = Proxy::spawn_with(&environment).await;
+    let line = proxy.logged(|line| line.contains("handshake_timeout")).await;
+    assert!(line.contains("2000 ms"), "{line}");
+    assert_eq!(proxy.stop().await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_models_without_end_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let endless = r#"
+        while read -r line; do
+            case "$line" in *'"id":'*) id=$((id + 1)) && echo "{\"id\":$id,\"result\":{\"userAgent\":\"x\",\"data\":[],\"nextCursor\":\"more\"}}" ;; esac
+        done"#;
+    let codex = scripted_codex(&folder, endless);
+    let proxy = Proxy::spawn_with(&[("CODEX_BIN", codex.to_str().unwrap())]).await;
+    let line = proxy.logged(|line| line.contains("handshake_failed")).await;
+    assert!(line.contains("100 pages"), "{line}");
+    assert_eq!(proxy.stop().await.0, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_during_a_workers_start_is_orderly() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = silent_codex(&folder);
+    let runtime = folder.path().join("run");
+    std::fs::create_dir(&runtime).unwrap();
+    let environment = [("CODEX_BIN", silent.to_str().unwrap()), ("XDG_RUNTIME_DIR", runtime.to_str().unwrap())];
+    let proxy = Proxy::spawn_with(&environment).await;
+    proxy.logged(|line| line.contains("worker spawned")).await;
+    let (code, state) = proxy.stop().await;
+    assert_eq!(code, Some(0));
+    assert_eq!(std::fs::read_dir(runtime.join("codex-proxy")).unwrap().count(), 0, "the worker's folders are gone");
+    let events = json_lines(&trace(state.path(), &["events", "--json"]).await);
+    let exited = events.iter().find(|event| event["type"] == "worker.exited").expect("the exit is recorded");
+    assert_eq!(exited["data"]["expected"], true, "{exited}");
+    assert!(events.iter().all(|event| event["type"] != "worker.unhealthy"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_without_a_place_to_live_counts_as_a_failed_start() {
+    let runtime = tempfile::tempdir().unwrap();
+    let environment = [("XDG_RUNTIME_DIR", runtime.path().to_str().unwrap()), ("PROXY_ENABLE_METRICS", "true")];
+    let proxy = Proxy::start_with(&environment).await;
+    let homes = runtime.path().join("codex-proxy");
+    std::fs::rename(&homes, runtime.path().join("moved")).unwrap();
+    std::fs::write(&homes, "").unwrap();
+    signal(proxy.worker_pid().await.unwrap(), "KILL");
+    proxy.logged(|line| line.contains("start_failed")).await;
+    let metrics = proxy.get("/metrics").await.text().await.unwrap();
+    assert!(metrics.contains(r#"worker_starts_total{result="failed"}"#), "{metrics}");
+    std::fs::remove_file(&homes).unwrap();
+    proxy.until_ready().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hangup_ends_nothing() {
+    let proxy = Proxy::start().await;
+    signal(proxy.pid(), "HUP");
+    proxy.logged(|line| line.contains("SIGHUP has no effect")).await;
+    assert_eq!(proxy.ask("say:still here").await.status(), 200);
+    assert_eq!(proxy.stop().await.0, Some(0));
 }

@@ -196,3 +196,47 @@ fn a_failed_append_takes_no_number() {
     journal.flush().unwrap();
     assert_eq!(lines(&journal.reader()).len(), 3);
 }
+
+#[test]
+fn a_segment_that_could_not_be_removed_is_removed_the_next_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    journal.append(&stderr("old")).unwrap();
+    journal.append(&later(stderr("new"), HOUR)).unwrap();
+    journal.flush().unwrap();
+    let segment = segment_dirs(dir.path()).remove(0);
+    let name = segment.file_name().unwrap().to_str().unwrap().to_owned();
+    let doomed = segment.with_file_name(format!(".disposing-{name}"));
+
+    // A file is in the way of the renamed folder: nothing is removed.
+    fs::write(&doomed, "").unwrap();
+    assert!(matches!(journal.dispose_segment(&name, noon(), "test"), Err(Error::Io { .. })));
+    assert_eq!(journal.segment_ages().len(), 2, "it is still known");
+    assert!(lines(&journal.reader())[1].contains("old"), "and readable");
+
+    // The folder is renamed and not empty yet.
+    fs::remove_file(&doomed).unwrap();
+    fs::rename(&segment, &doomed).unwrap();
+    journal.dispose_segment(&name, noon(), "test").unwrap();
+    assert!(!doomed.exists());
+    assert_eq!(journal.segment_ages().len(), 1);
+    assert!(lines(&journal.reader()).last().unwrap().contains(r#""first_seq":1,"last_seq":2,"#));
+}
+
+#[test]
+fn a_segment_that_was_never_finished_is_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    journal.append(&stderr("kept")).unwrap();
+    journal.close().unwrap();
+    // As a power loss would leave it while sled makes its files.
+    let half_made = dir.path().join("segments/00000000000000000003-20261123T130000Z");
+    fs::create_dir_all(half_made.join("blobs")).unwrap();
+    fs::write(half_made.join("conf"), "").unwrap();
+
+    let mut journal = open(dir.path());
+    assert_eq!(journal.append(&later(stderr("next"), HOUR)).unwrap(), 4, "after segment.opened");
+    journal.flush().unwrap();
+    assert_eq!(lines(&journal.reader()).len(), 4);
+    assert_eq!(segment_dirs(dir.path()).len(), 2);
+}

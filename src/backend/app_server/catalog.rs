@@ -11,6 +11,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::locate::Codex;
+use super::process;
 
 /// Fields that make Codex add tools or text.
 const DROPPED: [&str; 9] = [
@@ -79,7 +80,7 @@ pub async fn catalog(codex: &Codex, folder: &Path, model: &str, limit: Duration)
 async fn debug_models(codex: &Codex, folder: &Path, limit: Duration) -> Result<String, CatalogError> {
     let failed = |detail: String| CatalogError::Command { binary: codex.binary.clone(), detail };
     std::fs::create_dir_all(folder).map_err(|source| CatalogError::Cache { path: folder.to_owned(), source })?;
-    let run = tokio::process::Command::new(&codex.binary)
+    let run = process::command(&codex.binary)
         .args(["debug", "models"])
         // Not the operator's home: the bundled catalog is wanted, not one changed by their config.toml.
         .env("CODEX_HOME", folder)

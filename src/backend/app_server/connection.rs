@@ -80,6 +80,7 @@ enum Command {
     Notify(&'static str),
     Interrupt { thread: String },
     CloseThread { thread: String },
+    Forget { request: RequestId, done: oneshot::Sender<()> },
 }
 
 #[derive(Debug)]
@@ -126,6 +127,7 @@ struct Route {
     request: Option<RequestId>,
     notifications: mpsc::UnboundedSender<Notification>,
     turn: TurnState,
+    /// An interrupt was asked for; it is sent as soon as the turn's id is known.
     interrupt_wanted: bool,
 }
 
@@ -133,6 +135,7 @@ enum TurnState {
     None,
     Requested,
     Running { id: String },
+    Interrupted,
     Over,
 }
 
@@ -190,6 +193,14 @@ impl Connection {
         let started: ThreadStarted =
             self.call_with_effect("thread/start", params, Some(request), effect, limit).await?;
         Ok(Thread { id: started.thread.id, connection: self.clone(), notifications })
+    }
+
+    /// Frames that still come for `request` belong to no request from here on. Called before its end is recorded, so that
+    /// nothing of a request is recorded after it.
+    pub async fn forget(&self, request: RequestId) {
+        let (done, forgotten) = oneshot::channel();
+        self.send(Command::Forget { request, done });
+        let _ = forgotten.await;
     }
 
     /// Whether the worker's output has ended.
@@ -306,11 +317,18 @@ impl<R: AsyncRead + Unpin> Actor<R> {
                 let Some(route) = self.routes.get_mut(&thread) else { return };
                 match route.turn {
                     TurnState::None | TurnState::Over => drop(self.routes.remove(&thread)),
+                    TurnState::Interrupted => {}
                     TurnState::Requested | TurnState::Running { .. } => {
                         route.interrupt_wanted = true;
                         self.interrupt_if_running(&thread).await;
                     }
                 }
+            }
+            Command::Forget { request, done } => {
+                let routes = self.routes.values_mut().map(|route| &mut route.request);
+                let pending = self.pending.values_mut().map(|pending| &mut pending.request);
+                routes.chain(pending).filter(|owner| **owner == Some(request)).for_each(|owner| *owner = None);
+                let _ = done.send(());
             }
         }
     }
@@ -333,12 +351,13 @@ impl<R: AsyncRead + Unpin> Actor<R> {
     async fn interrupt_if_running(&mut self, thread: &str) {
         let Some(route) = self.routes.get_mut(thread) else { return };
         let TurnState::Running { id } = &route.turn else { return };
-        if !std::mem::take(&mut route.interrupt_wanted) {
+        if !route.interrupt_wanted {
             return;
         }
         let params = serde_json::value::to_raw_value(&TurnInterrupt { thread_id: thread, turn_id: id })
             .expect("parameters have string keys");
         let request = route.request;
+        route.turn = TurnState::Interrupted;
         let (reply, _) = oneshot::channel();
         self.call(Call { method: "turn/interrupt", params, request, effect: Effect::None, reply }).await;
     }

@@ -9,6 +9,7 @@ use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::private_folder;
 
 /// The name of the provider in the generated `config.toml`.
 const PROVIDER: &str = "proxy";
@@ -24,14 +25,33 @@ pub struct WorkerHome {
 
 /// A folder could not be prepared.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot prepare the worker's folder {}: {source}", path.display())]
+#[error(
+    "cannot prepare the workers' folder {}: {source}.\nIt must be of this user alone and writable; XDG_RUNTIME_DIR can name \
+     another folder for it to lie in.",
+    path.display()
+)]
 pub struct HomeError {
     path: PathBuf,
     source: std::io::Error,
 }
 
+/// Makes the folder for workers' homes and removes what an earlier proxy left in it.
+///
+/// # Errors
+/// If it is not a folder of this user alone. Nothing in it was touched then.
+pub fn prepare_base(state_dir: &Path, runtime_dir: Option<&Path>) -> Result<PathBuf, HomeError> {
+    let base = base_folder(state_dir, runtime_dir);
+    match private_folder::make(&base) {
+        Ok(()) => {
+            sweep(&base);
+            Ok(base)
+        }
+        Err(source) => Err(HomeError { path: base, source }),
+    }
+}
+
 /// Where workers' homes go: memory if there is some, else the state folder.
-pub fn base_folder(state_dir: &Path, runtime_dir: Option<&Path>) -> PathBuf {
+fn base_folder(state_dir: &Path, runtime_dir: Option<&Path>) -> PathBuf {
     let memory = Path::new("/dev/shm");
     match runtime_dir {
         Some(runtime) if runtime.is_dir() => runtime.join("codex-proxy"),
@@ -41,7 +61,7 @@ pub fn base_folder(state_dir: &Path, runtime_dir: Option<&Path>) -> PathBuf {
 }
 
 /// Removes homes whose proxy is gone.
-pub fn sweep(base: &Path) {
+fn sweep(base: &Path) {
     let Ok(entries) = std::fs::read_dir(base) else { return };
     for entry in entries.flatten() {
         let name = entry.file_name();
@@ -60,16 +80,17 @@ pub fn sweep(base: &Path) {
 impl WorkerHome {
     /// Makes the folders of the worker called `worker` under `base` and writes its configuration.
     pub fn create(base: &Path, worker: &str, config: &Config, catalog: &str) -> Result<Self, HomeError> {
-        let root = base.join(format!("{}-{worker}", std::process::id()));
-        let home = Self { root };
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |source| HomeError { path, source }
         };
+        // Made at the start, but such places are cleaned behind our back: at a logout, for one.
+        private_folder::make(base).map_err(failed(base))?;
+        let home = Self { root: base.join(format!("{}-{worker}", std::process::id())) };
         // A pid that came round again may have left a folder of the same name.
         let _ = std::fs::remove_dir_all(&home.root);
         for folder in [home.codex_home(), home.working_folder(), home.temporary_folder()] {
-            private_folder(&folder).map_err(failed(&folder))?;
+            create_private(&folder).map_err(failed(&folder))?;
         }
         let catalog_file = home.codex_home().join("catalog.json");
         std::fs::write(&catalog_file, catalog).map_err(failed(&catalog_file))?;
@@ -112,7 +133,7 @@ pub fn operator_login(config: &Config) -> PathBuf {
     config.codex_home.join("auth.json")
 }
 
-fn private_folder(path: &Path) -> std::io::Result<()> {
+fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -197,3 +218,31 @@ stream_max_retries = 0
 stream_idle_timeout_ms = 300000
 supports_websockets = false
 "#;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_dead_proxy_left_is_swept_and_a_living_ones_stays() {
+        let runtime = tempfile::tempdir().unwrap();
+        let base = prepare_base(Path::new("/nowhere"), Some(runtime.path())).unwrap();
+        let (living, dead) = (base.join(format!("{}-w1", std::process::id())), base.join("2147483646-w1"));
+        for home in [&living, &dead] {
+            create_private(home).unwrap();
+        }
+        assert_eq!(prepare_base(Path::new("/nowhere"), Some(runtime.path())).unwrap(), base);
+        assert!(living.exists() && !dead.exists());
+    }
+
+    #[test]
+    fn a_link_in_place_of_the_folder_is_refused_and_not_swept_through() {
+        let (runtime, victim) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let precious = victim.path().join("precious");
+        std::fs::create_dir(&precious).unwrap();
+        symlink(victim.path(), runtime.path().join("codex-proxy")).unwrap();
+        let error = prepare_base(Path::new("/nowhere"), Some(runtime.path())).unwrap_err().to_string();
+        assert!(error.contains("remove it") && error.contains("XDG_RUNTIME_DIR"), "{error}");
+        assert!(precious.exists());
+    }
+}

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use super::process;
+
 /// The npm command that installs the version this service is tested with.
 pub const INSTALL_COMMAND: &str = "npm install @openai/codex@0.169.0";
 
@@ -65,7 +67,7 @@ pub enum LocateError {
 pub async fn locate(name: &str, path: &str, limit: Duration) -> Result<Codex, LocateError> {
     let found = find(name, path)?;
     let binary = native_binary(&found).unwrap_or(found);
-    let output = tokio::process::Command::new(&binary)
+    let output = process::command(&binary)
         .arg("--version")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

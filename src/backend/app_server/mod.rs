@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::RequestId;
-use tokio::sync::{Semaphore, TryAcquireError, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::connection::CallError;
 use self::supervisor::Status;
@@ -89,18 +89,29 @@ impl AppServer {
         self.status.borrow().usable().is_some_and(|worker| worker.models.contains(model))
     }
 
-    /// Starts one turn for each of `plans`, side by side; all of them or none.
-    pub async fn start_turns(&self, plans: &[TurnPlan], request: RequestId) -> Result<Vec<Turn>, TurnStartError> {
+    /// Places on the worker for `turns` turns, until the permit is dropped.
+    pub fn reserve(&self, turns: usize) -> Result<OwnedSemaphorePermit, TurnStartError> {
+        let turns = u32::try_from(turns).map_err(|_| TurnStartError::AtCapacity)?;
+        self.slots.clone().try_acquire_many_owned(turns).map_err(|_| TurnStartError::AtCapacity)
+    }
+
+    /// Starts `turns` turns of `plan`, side by side; all of them or none. The places were reserved before.
+    pub async fn start_turns(
+        &self,
+        plan: &TurnPlan,
+        turns: usize,
+        request: RequestId,
+    ) -> Result<Vec<Turn>, TurnStartError> {
         let worker = self.status.borrow().usable().cloned().ok_or(TurnStartError::NotReady)?;
-        let wanted = u32::try_from(plans.len()).map_err(|_| TurnStartError::AtCapacity)?;
-        let mut slots = self.slots.clone().try_acquire_many_owned(wanted).map_err(|error| match error {
-            TryAcquireError::NoPermits => TurnStartError::AtCapacity,
-            TryAcquireError::Closed => TurnStartError::NotReady,
-        })?;
-        let starts = plans.iter().map(|plan| {
-            let slot = slots.split(1).expect("as many slots as plans were taken");
-            Turn::start(&worker, plan, &self.sandbox, request, self.call_timeout, slot)
-        });
+        let starts = (0..turns).map(|_| Turn::start(&worker, plan, &self.sandbox, request, self.call_timeout));
         Ok(futures_util::future::try_join_all(starts).await?)
+    }
+
+    /// Frames that the worker still sends for `request` belong to no request from here on.
+    pub async fn forget(&self, request: RequestId) {
+        let worker = self.status.borrow().usable().cloned();
+        if let Some(worker) = worker {
+            worker.connection.forget(request).await;
+        }
     }
 }

@@ -1,13 +1,34 @@
 //! Worker processes: started from one thread that never ends, ended as a whole group.
 
+use std::ffi::OsStr;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+
+/// Variables of the proxy's own environment that Codex gets; all others, keys among them, stay away from it.
+const INHERITED: [&str; 15] = [
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "RUST_LOG",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "all_proxy",
+    "no_proxy",
+];
 
 /// Starts processes from a thread of its own.
 ///
@@ -39,6 +60,13 @@ pub struct Pipes {
     pub stdout: ChildStdout,
     /// Its log.
     pub stderr: ChildStderr,
+}
+
+/// A command that gets a short list of the proxy's own environment.
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    command
 }
 
 // === impl Spawner ===
@@ -84,11 +112,12 @@ impl Process {
         self.pid.as_raw_nonzero().get().cast_unsigned()
     }
 
-    /// Waits until it ends, then ends what is left of its group.
+    /// Waits until it ends, and ends what is left of its group.
     pub async fn wait(&mut self) -> std::io::Result<ExitStatus> {
-        let status = self.child.wait().await;
+        self.ended().await?;
+        // Before the leader is reaped: until then nobody else can get its id.
         self.signal(Signal::KILL);
-        status
+        self.child.wait().await
     }
 
     /// Asks it to end, and ends it by force after `grace`.
@@ -101,17 +130,93 @@ impl Process {
         self.wait().await
     }
 
+    /// Waits until the leader has ended, and leaves it to be reaped.
+    async fn ended(&self) -> std::io::Result<()> {
+        // First, so that no end comes unnoticed between the look and the wait.
+        let mut ends = signal(SignalKind::child())?;
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        while self.is_held() && waitid(WaitId::Pid(self.pid), options)?.is_none() {
+            ends.recv().await;
+        }
+        Ok(())
+    }
+
+    /// Signals the whole group, while its id is surely its own.
     fn signal(&self, signal: Signal) {
-        // An error means that nobody is left to receive it.
-        let _ = kill_process_group(self.pid, signal);
+        if self.is_held() {
+            // An error means that nobody is left to receive it.
+            let _ = kill_process_group(self.pid, signal);
+        }
+    }
+
+    /// Whether the leader runs or waits to be reaped, so that its id cannot be another's.
+    fn is_held(&self) -> bool {
+        self.child.id().is_some()
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // A second signal after `wait` finds an empty group; without `wait` it is what ends the group.
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.signal(Signal::KILL);
-        }
+        // Without `wait` this is what ends the group; the runtime reaps the leader. After `wait` there is nothing to signal.
+        self.signal(Signal::KILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// A leader that says `x` and a descendant that holds on to its output, which therefore ends when both are gone.
+    async fn group(script: &str) -> (Process, Pipes) {
+        let mut command = command("/bin/sh");
+        command.args(["-c", &format!("sleep 600 & echo x; {script}")]);
+        let (process, mut pipes) = Spawner::new().unwrap().spawn(command).await.unwrap();
+        assert_eq!(pipes.stdout.read_u8().await.unwrap(), b'x');
+        (process, pipes)
+    }
+
+    async fn rest(mut pipes: Pipes) -> String {
+        let mut rest = String::new();
+        let read = pipes.stdout.read_to_string(&mut rest);
+        tokio::time::timeout(Duration::from_secs(60), read).await.expect("the whole group ends").unwrap();
+        rest
+    }
+
+    #[tokio::test]
+    async fn what_outlives_the_leader_is_ended_with_it() {
+        let (mut process, pipes) = group("exit 3").await;
+        assert_eq!(process.wait().await.unwrap().code(), Some(3));
+        rest(pipes).await;
+        assert_eq!(process.wait().await.unwrap().code(), Some(3), "an end can be asked for again");
+    }
+
+    #[tokio::test]
+    async fn one_that_does_not_stop_is_ended_by_force() {
+        use std::os::unix::process::ExitStatusExt;
+        let (mut process, pipes) = group("trap '' TERM; echo deaf; while :; do wait; done").await;
+        let mut pipes = pipes;
+        assert_eq!(pipes.stdout.read_u8().await.unwrap(), b'\n');
+        assert_eq!(pipes.stdout.read_u8().await.unwrap(), b'd');
+        assert_eq!(process.stop(Duration::from_millis(50)).await.unwrap().signal(), Some(9));
+        rest(pipes).await;
+    }
+
+    #[tokio::test]
+    async fn a_dropped_process_takes_its_group_along() {
+        let (process, pipes) = group("wait").await;
+        drop(process);
+        rest(pipes).await;
+    }
+
+    #[tokio::test]
+    async fn of_the_environment_only_the_short_list_is_passed_on() {
+        let output = command("/usr/bin/env").output().await.unwrap();
+        let names = String::from_utf8(output.stdout).unwrap();
+        let names: Vec<&str> = names.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name).collect();
+        assert!(names.contains(&"PATH") && names.iter().all(|name| INHERITED.contains(name)), "{names:?}");
+        // The test runner sets it, so that there was something to leave out.
+        assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
     }
 }

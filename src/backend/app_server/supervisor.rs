@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::backoff::Backoff;
 use super::connection::Connection;
-use super::worker::{self, StartError, Worker, WorkerPlan};
+use super::worker::{self, Worker, WorkerPlan};
 
 /// What is known of the worker right now.
 #[derive(Debug, Clone, Default)]
@@ -123,13 +123,13 @@ impl Supervisor {
             });
             self.started += 1;
             let name: Arc<str> = format!("w{}", self.started).into();
-            let failed_as = match self.start_worker(name).await {
-                Some(Ok(worker)) => self.watch_over(worker).await,
-                Some(Err(error)) => {
+            let failed_as = match Worker::start(&self.plan, name, &self.stop).await {
+                Ok(Some(worker)) => self.watch_over(worker).await,
+                Ok(None) => break,
+                Err(error) => {
                     tracing::error!(%error, "the worker did not start");
                     WorkerState::StartFailed
                 }
-                None => break,
             };
             if self.stop.is_cancelled() {
                 break;
@@ -141,14 +141,6 @@ impl Supervisor {
             status.ready = None;
             status.pid = None;
         });
-    }
-
-    /// `None` when the service stops meanwhile.
-    async fn start_worker(&self, name: Arc<str>) -> Option<Result<Worker, StartError>> {
-        tokio::select! {
-            result = Worker::start(&self.plan, name) => Some(result),
-            () = self.stop.cancelled() => None,
-        }
     }
 
     /// Offers the worker for turns until it ends or the service stops.

@@ -5,7 +5,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use journal::RequestId;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::connection::{CallError, Thread};
 use super::notifications::TurnFollower;
@@ -20,26 +19,24 @@ pub struct Turn {
     thread: Thread,
     follower: TurnFollower,
     ended: bool,
-    _slot: OwnedSemaphorePermit,
 }
 
 // === impl Turn ===
 
 impl Turn {
-    /// Starts the turn; each call has `limit` to be answered, and `slot` is its place on the worker.
+    /// Starts the turn; each call has `limit` to be answered.
     pub(super) async fn start(
         worker: &ReadyWorker,
         plan: &TurnPlan,
         sandbox: &str,
         request: RequestId,
         limit: Duration,
-        slot: OwnedSemaphorePermit,
     ) -> Result<Self, CallError> {
         let thread = worker.connection.start_thread(&thread_start(plan, sandbox), request, limit).await?;
         let inject = InjectItems { thread_id: thread.id(), items: &plan.items };
         let _: serde_json::Value = worker.connection.call("thread/inject_items", &inject, Some(request), limit).await?;
         thread.start_turn(&turn_start(plan, thread.id()), request, limit).await?;
-        Ok(Self { worker: worker.name.clone(), thread, follower: TurnFollower::default(), ended: false, _slot: slot })
+        Ok(Self { worker: worker.name.clone(), thread, follower: TurnFollower::default(), ended: false })
     }
 
     /// The worker it runs on.

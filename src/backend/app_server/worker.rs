@@ -11,35 +11,20 @@ use journal::EventBody;
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{CallError, Connection};
 use super::exec::WorkerExec;
 use super::home::{self, HomeError, UPSTREAM_KEY_VARIABLE, WorkerHome};
 use super::locate::Codex;
-use super::process::{Process, Spawner};
+use super::process::{self, Process, Spawner};
 use super::protocol::{Initialize, Initialized, ModelList, ModelPage};
 use crate::config::Config;
 use crate::record::Recorder;
 
-/// Variables of the proxy's own environment that a worker gets; all others stay away from it.
-const INHERITED: [&str; 15] = [
-    "PATH",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "RUST_LOG",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "NO_PROXY",
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "no_proxy",
-];
+/// So many pages of `model/list` are read at most.
+const MAX_MODEL_PAGES: usize = 100;
 
 /// What every worker is started with.
 #[derive(Debug)]
@@ -99,50 +84,78 @@ pub enum StartError {
         /// The last line it wrote on stderr.
         last_words: String,
     },
+    /// It answered, but was not ready in time.
+    #[error("not ready within {} ms (WORKER_STARTUP_TIMEOUT_MS)", limit.as_millis())]
+    TimedOut {
+        /// How long it had.
+        limit: Duration,
+    },
 }
 
 // === impl Worker ===
 
 impl Worker {
-    /// Starts the process, shakes hands, and asks for its models.
-    pub async fn start(plan: &WorkerPlan, name: Arc<str>) -> Result<Self, StartError> {
-        let config = &plan.config;
-        let home = WorkerHome::create(&plan.homes, &name, config, &plan.catalog)?;
+    /// Starts the process, shakes hands, and asks for its models. `None` if `stop` was cancelled meanwhile; like every
+    /// worker that does not come up, this one is gone then.
+    pub async fn start(
+        plan: &WorkerPlan,
+        name: Arc<str>,
+        stop: &CancellationToken,
+    ) -> Result<Option<Self>, StartError> {
+        let limit = plan.config.worker_startup_timeout;
+        let deadline = tokio::time::Instant::now() + limit;
+        let (mut worker, last_words) = match Self::spawn(plan, name.clone()).await {
+            Ok(spawned) => spawned,
+            Err(error) => {
+                plan.recorder.record(None, unhealthy(&name, &error)).await;
+                return Err(error);
+            }
+        };
+        let handshake = tokio::select! {
+            result = tokio::time::timeout_at(deadline, worker.handshake(plan)) => Some(result),
+            () = stop.cancelled() => None,
+        };
+        if matches!(handshake, Some(Ok(Ok(())))) {
+            return Ok(Some(worker));
+        }
+        let spawned_at = worker.spawned_at;
+        let grace = if handshake.is_none() { plan.config.worker_shutdown_grace } else { Duration::ZERO };
+        let status = worker.stop(grace).await.ok();
+        // Only now is everything read that it had to say.
+        let last_words = last_words.lock().expect("no holder of this lock can panic").clone();
+        let failure = handshake.map(|result| match result {
+            Ok(Err(error)) => StartError::Handshake { error, last_words },
+            _ => StartError::TimedOut { limit },
+        });
+        if let Some(error) = &failure {
+            plan.recorder.record(None, unhealthy(&name, error)).await;
+        }
+        plan.recorder.record(None, exited(&name, status, failure.is_none(), spawned_at)).await;
+        failure.map_or(Ok(None), Err)
+    }
+
+    /// Starts the process and listens to it.
+    async fn spawn(plan: &WorkerPlan, name: Arc<str>) -> Result<(Self, Arc<Mutex<String>>), StartError> {
+        let home = WorkerHome::create(&plan.homes, &name, &plan.config, &plan.catalog)?;
         let spawned_at = Instant::now();
         let (process, pipes) = plan
             .spawner
             .spawn(command(plan, &home))
             .await
             .map_err(|source| StartError::Spawn { binary: plan.codex.binary.clone(), source })?;
-        plan.recorder
-            .record(
-                None,
-                EventBody::WorkerSpawned {
-                    worker: name.to_string(),
-                    pid: process.id(),
-                    version: plan.codex.version.to_string(),
-                },
-            )
-            .await;
+        let spawned = EventBody::WorkerSpawned {
+            worker: name.to_string(),
+            pid: process.id(),
+            version: plan.codex.version.to_string(),
+        };
+        plan.recorder.record(None, spawned).await;
         let tasks = TaskTracker::new();
         let last_words = Arc::new(Mutex::new(String::new()));
         tasks.spawn(record_stderr(pipes.stderr, name.to_string(), plan.recorder.clone(), last_words.clone()));
         let connection = Connection::open(&name, pipes.stdout, pipes.stdin, plan.recorder.clone(), &tasks);
         tasks.close();
-        let mut worker = Self { name, connection, models: Arc::default(), spawned_at, process, tasks, _home: home };
-        match worker.handshake(plan).await {
-            Ok(()) => Ok(worker),
-            Err(error) => {
-                let name = worker.name.clone();
-                let status = worker.stop(Duration::ZERO).await;
-                // Only now is everything read that it had to say.
-                let last_words = last_words.lock().expect("no holder of this lock can panic").clone();
-                let error = StartError::Handshake { error, last_words };
-                plan.recorder.record(None, unhealthy(&name, &error)).await;
-                plan.recorder.record(None, exited(&name, status.ok(), false, spawned_at)).await;
-                Err(error)
-            }
-        }
+        let worker = Self { name, connection, models: Arc::default(), spawned_at, process, tasks, _home: home };
+        Ok((worker, last_words))
     }
 
     /// Waits until the process ends and everything it wrote is read. One that closes its output and lives on is of no use: it
@@ -190,17 +203,20 @@ impl Worker {
     }
 
     async fn list_models(&self, limit: Duration) -> Result<BTreeSet<String>, CallError> {
+        const METHOD: &str = "model/list";
         let mut models = BTreeSet::new();
         let mut cursor = None;
-        loop {
+        for _ in 0..MAX_MODEL_PAGES {
             let params = ModelList { include_hidden: true, cursor };
-            let page: ModelPage = self.connection.call("model/list", &params, None, limit).await?;
+            let page: ModelPage = self.connection.call(METHOD, &params, None, limit).await?;
             models.extend(page.data.into_iter().map(|model| model.model));
             cursor = page.next_cursor;
             if cursor.is_none() {
                 return Ok(models);
             }
         }
+        let detail = format!("it has no end within {MAX_MODEL_PAGES} pages");
+        Err(CallError::Malformed { method: METHOD, detail })
     }
 }
 
@@ -217,8 +233,13 @@ pub fn exited(worker: &str, status: Option<ExitStatus>, expected: bool, spawned_
 }
 
 fn unhealthy(worker: &str, error: &StartError) -> EventBody {
-    let timed_out = matches!(error, StartError::Handshake { error: CallError::TimedOut { .. }, .. });
-    let reason = if timed_out { "handshake_timeout" } else { "handshake_failed" };
+    let reason = match error {
+        StartError::Home(_) | StartError::Spawn { .. } => "start_failed",
+        StartError::Handshake { error: CallError::TimedOut { .. }, .. } | StartError::TimedOut { .. } => {
+            "handshake_timeout"
+        }
+        StartError::Handshake { .. } => "handshake_failed",
+    };
     EventBody::WorkerUnhealthy { worker: worker.to_owned(), reason: reason.to_owned(), detail: error.to_string() }
 }
 
@@ -231,12 +252,10 @@ fn command(plan: &WorkerPlan, home: &WorkerHome) -> Command {
     let readable: Vec<PathBuf> =
         ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(std::env::var_os).map(PathBuf::from).collect();
     let codex: [OsString; 2] = [plan.codex.binary.clone().into(), "app-server".into()];
-    let mut command = Command::new(&plan.own_binary);
+    let mut command = process::command(&plan.own_binary);
     command
         .args(WorkerExec::arguments(&writable, &readable, &codex))
         .current_dir(home.working_folder())
-        .env_clear()
-        .envs(INHERITED.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .env("NO_COLOR", "1")
         .env("HOME", home.codex_home())
         .env("TMPDIR", home.temporary_folder())

@@ -81,16 +81,15 @@ impl ChatRequest {
         })
     }
 
-    /// One plan per answer, all alike, on the upstream's `model` with `default_effort` where the client named none.
-    pub fn plans(self, model: &str, default_effort: Option<Effort>) -> Vec<TurnPlan> {
-        let plan = TurnPlan {
+    /// The plan of each of its turns, on the upstream's `model` with `default_effort` where the client named none.
+    pub fn plan(self, model: &str, default_effort: Option<Effort>) -> TurnPlan {
+        TurnPlan {
             model: model.to_owned(),
             effort: self.effort.or(default_effort),
             tools: self.tools,
             items: self.items,
             output_schema: self.output_schema,
-        };
-        vec![plan; self.n]
+        }
     }
 }
 
@@ -265,18 +264,13 @@ mod tests {
 
     #[test]
     fn an_explicit_effort_wins_over_the_alias() {
-        let effort = |extra: Value| parse(&body(&extra)).unwrap().plans("up", Some(Effort::Low))[0].effort;
+        let effort = |extra: Value| parse(&body(&extra)).unwrap().plan("up", Some(Effort::Low)).effort;
         assert_eq!(effort(json!({})), Some(Effort::Low));
         assert_eq!(effort(json!({ "reasoning": { "effort": "HIGH" } })), Some(Effort::High));
         assert_eq!(
             effort(json!({ "reasoning_effort": "none", "reasoning": { "effort": "high" } })),
             Some(Effort::None)
         );
-    }
-
-    #[test]
-    fn n_answers_are_n_plans() {
-        assert_eq!(parse(&body(&json!({ "n": 3 }))).unwrap().plans("up", None).len(), 3);
     }
 
     proptest! {
