@@ -147,6 +147,11 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether the removal of the segment `name` failed half-way.
+    pub(crate) fn is_half_removed(&self, name: SegmentName) -> bool {
+        doomed(&self.segments_dir, &name.to_string()).exists()
+    }
+
     /// The days that have summaries, oldest first.
     pub(crate) fn days(&self) -> Result<Vec<Date>, Error> {
         let mut days: Vec<Date> = folders(&self.summaries_dir)?.iter().filter_map(|name| name.parse().ok()).collect();
@@ -221,11 +226,16 @@ fn finish_removals(dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
+/// The folder `name` in `dir` once it is on its way out.
+fn doomed(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{DISPOSING}{name}"))
+}
+
 /// Closes the database of `key` and removes its folder `name`, which is out of sight from the first moment on. Goes on with a
 /// removal that failed half-way, and is content if there is nothing to remove.
 fn remove<K: PartialEq, T>(cache: &Mutex<Cache<K, T>>, key: &K, dir: &Path, name: &str) -> Result<(), Error> {
     let path = dir.join(name);
-    let doomed = dir.join(format!("{DISPOSING}{name}"));
+    let doomed = doomed(dir, name);
     let remove_doomed = || match fs::remove_dir_all(&doomed) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &doomed)(error)),
         _ => Ok(()),

@@ -199,10 +199,13 @@ impl Journal {
         if !self.shared.names().contains(&parsed) {
             return Err(no_such());
         }
-        // A segment that is half removed has no information left, but its successor.
-        let info = segment_info(&self.shared, parsed)?;
-        let last_seq =
-            info.map(|info| info.last_seq).or(self.shared.last_seq_before_next(parsed)).ok_or_else(no_such)?;
+        let last_seq = match segment_info(&self.shared, parsed)? {
+            Some(info) => Some(info.last_seq),
+            // Of one that could not be removed to the end, only its successor knows.
+            None if self.shared.is_half_removed(parsed) => self.shared.last_seq_before_next(parsed),
+            None => None,
+        };
+        let last_seq = last_seq.ok_or_else(no_such)?;
         let body = EventBody::SegmentDisposed {
             segment: name.to_owned(),
             first_seq: parsed.first_seq,
