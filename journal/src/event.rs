@@ -117,7 +117,7 @@ pub enum EventBody {
         /// How many models its `model/list` names.
         models: usize,
     },
-    /// The worker is alive but cannot be used, and will be ended.
+    /// The worker did not start, or cannot be used and will be ended.
     #[serde(rename = "worker.unhealthy")]
     WorkerUnhealthy {
         /// The worker's name.
