@@ -77,7 +77,7 @@ pub fn init(scrubber: Arc<Scrubber>) {
     }));
 }
 
-/// Waits until everything logged is written, or for [`FLUSH_LIMIT`] if nobody reads it. To be called when the process ends.
+/// Waits until everything logged is written, or for two seconds if nobody reads it. To be called when the process ends.
 pub fn flush() {
     if let Some(queue) = LOG.get() {
         queue.flush(FLUSH_LIMIT);
