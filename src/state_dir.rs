@@ -26,8 +26,8 @@ pub enum StateDirError {
         /// Why not.
         source: io::Error,
     },
-    /// Others can enter it, and closing it may break something that is not ours.
-    #[error("the state folder {0} is open to other users and holds more than our own files, or belongs to somebody else.\nClose it with `chmod 700 {0}`, or choose another with PROXY_STATE_DIR (--state-dir); a new folder inside of it is made with the right mode.", path.display())]
+    /// Others can write to it or own it, and closing it may break something that is not ours.
+    #[error("the state folder {0} can be changed by other users and holds more than our own files, or belongs to somebody else.\nClose it with `chmod 700 {0}`, or choose another with PROXY_STATE_DIR (--state-dir); a new folder inside of it is made with the right mode.", path.display())]
     Open {
         /// The folder.
         path: PathBuf,
@@ -37,22 +37,26 @@ pub enum StateDirError {
 // === impl StateDir ===
 
 impl StateDir {
-    /// Makes the folder with mode 0700 if it is not there, and sees that it is closed to others and can be written to.
+    /// Makes the folder with mode 0700 if it is not there, and sees that others cannot change it and we can.
     ///
-    /// A folder that is open to others is closed if it is plainly meant for us: ours, and empty or with our journal in it.
+    /// A folder that is open to others is closed if it is plainly meant for us: ours, and empty or with our journal in it. One
+    /// that also holds other things stays as it is if others can only look into it: what we put there is private by itself.
     ///
     /// # Errors
-    /// If the folder cannot be made or used, or is open to others and not plainly meant for us.
+    /// If the folder cannot be made or used, or others can change it and it is not plainly meant for us.
     pub fn prepare(path: &Path) -> Result<Self, StateDirError> {
         let failed = |what| move |source| StateDirError::Io { what, path: path.to_owned(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed("create"))?;
         let state_dir = Self { path: path.to_owned() };
         let found = fs::metadata(path).map_err(failed("read"))?;
         if !private_folder::is_closed(&found) {
-            if !private_folder::is_mine(&found) || !state_dir.is_meant_for_us().map_err(failed("read"))? {
+            let is_mine = private_folder::is_mine(&found);
+            let others_write = found.permissions().mode() & 0o022 != 0;
+            if is_mine && state_dir.is_meant_for_us().map_err(failed("read"))? {
+                fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect"))?;
+            } else if !is_mine || others_write {
                 return Err(StateDirError::Open { path: path.to_owned() });
             }
-            fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(failed("protect"))?;
         }
         let probe = path.join(format!(".probe-{}", std::process::id()));
         fs::write(&probe, b"").map_err(failed("write to"))?;
@@ -118,20 +122,21 @@ mod tests {
     }
 
     #[test]
-    fn an_open_folder_with_other_things_in_it_is_refused_and_left_alone() {
+    fn a_folder_with_other_things_in_it_is_left_alone_and_refused_if_others_can_change_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("shared");
         open_folder(&path);
         fs::create_dir(path.join("journal")).unwrap();
+        StateDir::prepare(&path).unwrap();
+        assert_eq!(mode(&path), 0o755);
+
+        fs::set_permissions(&path, Permissions::from_mode(0o777)).unwrap();
         let error = StateDir::prepare(&path).unwrap_err().to_string();
         assert!(
             error.contains(&format!("chmod 700 {}", path.display())) && error.contains("PROXY_STATE_DIR"),
             "{error}"
         );
-        assert_eq!(mode(&path), 0o755);
-
-        fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
-        StateDir::prepare(&path).unwrap();
+        assert_eq!(mode(&path), 0o777);
     }
 
     #[test]

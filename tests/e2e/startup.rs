@@ -105,7 +105,7 @@ async fn in_a_state_folder_that_others_use_too() {
     let shared = state.path().join("shared");
     std::fs::create_dir(&shared).unwrap();
     std::fs::write(shared.join("theirs"), "").unwrap();
-    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(0o777)).unwrap();
     let failure = fails(&state, &[], &[("PROXY_STATE_DIR", shared.to_str())]).await;
     says(&failure, 75, &["chmod 700", shared.to_str().unwrap(), "PROXY_STATE_DIR"]);
 }
