@@ -77,6 +77,9 @@ struct Row<'a> {
     outcome: Outcome,
 }
 
+/// The longest name of a model that is repeated to anybody, in bytes.
+pub const MODEL_MAX: usize = 200;
+
 /// How long a client should wait when nothing better is known: a restart after a crash takes about as long.
 const RETRY_AFTER_SECONDS: &str = "1";
 
@@ -141,8 +144,10 @@ impl ApiError {
 
     /// No model is called `model`.
     pub fn model_not_found(model: &str) -> Self {
-        let message =
-            format!("The model {} does not exist or you do not have access to it.", shortened(model.to_owned()));
+        let message = format!(
+            "The model {} does not exist or you do not have access to it.",
+            shortened(model.to_owned(), MODEL_MAX)
+        );
         Self::ModelNotFound { message }
     }
 

@@ -20,7 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::error::ApiError;
+use super::error::{ApiError, MODEL_MAX};
+use crate::openai::error::shortened;
 use crate::record::Recorder;
 
 /// The header that names a request.
@@ -37,9 +38,6 @@ const STALL_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is recorded of a body that came without a valid key, in bytes.
 const STRANGERS_BODY: usize = 4 << 10;
-
-/// The longest model name that is told of a request, in characters.
-const MODEL_MAX: usize = 200;
 
 /// An HTTP exchange whose head was read.
 #[derive(Debug)]
@@ -297,7 +295,7 @@ impl Exchange {
         ResponseFinished {
             status,
             outcome,
-            model: facts.model.as_deref().map(|model| shortened_to(model, MODEL_MAX)),
+            model: facts.model.clone().map(|model| shortened(model, MODEL_MAX)),
             stream: facts.stream,
             tokens: facts.tokens,
             finish_reasons: facts.finish_reasons.clone(),
@@ -351,13 +349,6 @@ pub fn plain_error(error: &ApiError) -> Response<Body> {
 /// A response outside of an exchange, for probes.
 pub fn plain_json(status: StatusCode, body: String) -> Response<Body> {
     response(status, json_headers(HeaderMap::new()), Body::from(body))
-}
-
-fn shortened_to(text: &str, max: usize) -> String {
-    match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }
 
 fn json_headers(mut headers: HeaderMap) -> HeaderMap {

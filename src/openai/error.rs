@@ -52,10 +52,10 @@ pub enum Param<'a> {
 /// The longest message, in bytes. Messages quote what the client sent, which can be as long as a body.
 const MESSAGE_MAX: usize = 500;
 
-/// `text`, or its beginning if it is too long for a message.
-pub fn shortened(mut text: String) -> String {
-    if text.len() > MESSAGE_MAX {
-        let end = (0..=MESSAGE_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+/// `text`, or its first `max` bytes if it is longer.
+pub fn shortened(mut text: String, max: usize) -> String {
+    if text.len() > max {
+        let end = (0..=max).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
         text.truncate(end);
         text.push('…');
     }
@@ -67,7 +67,11 @@ pub fn shortened(mut text: String) -> String {
 impl InvalidRequest {
     /// `message` about the field `param`.
     pub fn new(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { message: shortened(message.into()), param: Some(param.into()), code: "invalid_request_error" }
+        Self {
+            message: shortened(message.into(), MESSAGE_MAX),
+            param: Some(param.into()),
+            code: "invalid_request_error",
+        }
     }
 
     /// A field whose effect cannot be had here, where leaving it out would give an answer of the wrong shape.

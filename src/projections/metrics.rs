@@ -1,4 +1,4 @@
-//! Prometheus metrics. Every label value comes from a closed list and every series exists from the start, so that an
+//! Prometheus metrics. Every label value comes from a closed list and every counter and gauge exists from the start, so that an
 //! `increase(…)` sees the first event; what is outside a list counts as `other`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -190,7 +190,6 @@ impl Metrics {
                 for outcome in Outcome::ALL {
                     counter!(REQUESTS, "route" => route, "stream" => stream, "outcome" => outcome.as_str()).absolute(0);
                 }
-                // A histogram comes into being with its first value; there is none yet to give it.
             }
             for method in METHODS {
                 for status in STATUSES {
