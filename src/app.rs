@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use journal::{EventBody, Journal, Options};
+use retention::{Policy, Terms};
 use scrubbers::Scrubber;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -29,11 +29,9 @@ use crate::gateway::keys::Keys;
 use crate::http::{self, App};
 use crate::logging;
 use crate::projections::{Metrics, Projections};
-use crate::record::{Recorder, ScrubEvents, Writer};
+use crate::record::{Guarantee, Recorder, ScrubEvents, Writer};
 use crate::state_dir::{StateDir, StateDirError};
-
-/// How often expired segments are looked for.
-const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
+use crate::upkeep::Upkeep;
 
 /// How long requests that were cut at the drain deadline may take to say so.
 const CUT_LIMIT: Duration = Duration::from_secs(3);
@@ -66,6 +64,9 @@ pub enum StartError {
     /// The journal cannot be used.
     #[error("{0}")]
     Journal(#[from] journal::Error),
+    /// The times and sizes of the configuration contradict each other.
+    #[error("{0}")]
+    Policy(String),
     /// The socket for operators cannot be made.
     #[error(transparent)]
     Control(#[from] BindError),
@@ -104,7 +105,9 @@ impl StartError {
             Self::Locate(_) | Self::Catalog(CatalogError::Command { .. } | CatalogError::Malformed { .. }) => {
                 Exit::Unavailable
             }
-            Self::Journal(journal::Error::NewerFormat { .. }) => Exit::Configuration,
+            Self::Policy(_) | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => {
+                Exit::Configuration
+            }
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
             | Self::Bind { .. }
@@ -134,11 +137,22 @@ impl Service {
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
-        let options = Options { segment_period: config.segment_period, ..Options::default() };
+        let policy = policy(&config)?;
+        let options = Options {
+            segment_period: config.segment_period,
+            segment_max_bytes: config.segment_max_bytes,
+            key_file: config.journal_key_file.clone(),
+            create: true,
+        };
         let journal = Journal::open(&state_dir.journal(), options, Arc::new(ScrubEvents(scrubber.clone())))?;
-        let reader = journal.reader();
+        let (reader, last_known) = (journal.reader(), journal.last_known_time());
         let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
-        let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(Metrics::new(models)?))?;
+        let guarantee = Guarantee {
+            durability: config.durability,
+            on_failure: config.on_failure,
+            deadline: config.journal_deadline,
+        };
+        let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(Metrics::new(models)?), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
         let plan = match codex {
             Some(codex) => Some(worker_plan(&config, codex, &state_dir, recorder.clone()).await?),
@@ -168,8 +182,9 @@ impl Service {
             config,
         });
         tasks.spawn(http::server::serve(app.clone(), listener));
-        tasks.spawn(control.serve(recorder.clone(), reader, stop.clone()));
-        tasks.spawn(sweep(recorder, app.config.clone(), stop.clone()));
+        let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy, last_known, app.config.anchor_file.clone());
+        tasks.spawn(control.serve(recorder, reader, stop.clone()));
+        tasks.spawn(upkeep.run(stop.clone()));
         Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
     }
 
@@ -275,23 +290,20 @@ async fn worker_plan(
     })
 }
 
-/// Disposes of what is past its time, now and then until `stop`.
-async fn sweep(recorder: Recorder, config: Arc<Config>, stop: CancellationToken) {
-    let policy = match retention::Policy::try_new(config.content_ttl, config.summary_ttl) {
-        Ok(policy) => policy,
-        Err(error) => return tracing::error!(%error, "nothing is disposed of"),
+/// The terms of the configuration, which were checked when it was read.
+fn policy(config: &Config) -> Result<Policy, StartError> {
+    let terms = Terms {
+        content_ttl: config.content_ttl,
+        summary_ttl: config.summary_ttl,
+        ledger_ttl: config.ledger_ttl,
+        max_content_ttl: config.max_content_ttl,
+        segment_period: config.segment_period,
+        sweep_interval: config.sweep_interval,
+        max_bytes: config.max_bytes,
     };
-    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        tokio::select! {
-            _ = interval.tick() => {}
-            () = stop.cancelled() => return,
-        }
-        let swept = recorder.with_journal(move |journal| retention::sweep(journal, Timestamp::now(), policy)).await;
-        if let Some(Err(error)) = swept {
-            tracing::error!(%error, "the sweep for expired traces failed; it is tried again");
-        }
-    }
+    Policy::try_new(terms).map_err(|errors| {
+        StartError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
 }
 
 /// The line that tells where the service listens.

@@ -16,10 +16,11 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Duration;
 
 pub use self::cli::{add_flags, given_flags};
-pub use self::form::{BaseUrl, Count, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, Period, SandboxMode};
-pub use self::form::{Secret, Size, Stage, Switch};
+pub use self::form::{BaseUrl, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, OnFailure};
+pub use self::form::{Period, SandboxMode, Secret, Size, Stage, Switch};
 pub use self::mistake::{Mistake, Mistakes, Warning};
 pub use self::models::{Alias, Models, Target};
 pub use self::origin::Origin;
@@ -28,6 +29,7 @@ pub use self::table::{Config, Fallback, Folder, Row, SETTINGS, Setting};
 
 use self::document::Document;
 use self::layers::{CONFIG_VARIABLE, Layers, variable};
+use self::origin::Valued;
 use self::table::{CONFIG_FILE, Draft};
 
 /// Where configuration comes from.
@@ -114,15 +116,7 @@ fn check(draft: &Draft, purpose: Purpose, mistakes: &mut Vec<Mistake>) {
         let allowed = format!("1 to {limit} milliseconds");
         mistakes.push(Mistake::of_value(&initial.origin, "worker.backoff_initial_ms", wrong, &allowed));
     }
-    if let (Some(ttl), Some(period)) = (&draft.content_ttl, &draft.segment_period)
-        && ttl.value <= period.value
-    {
-        // Content goes by whole segments, so that a shorter time cannot be kept.
-        let (shown, limit) = (Period::show(&ttl.value), Period::show(&period.value));
-        let wrong = format!("{shown} is not more than journal.segment_period, {limit} ({})", period.origin);
-        let allowed = format!("a time span above {limit}");
-        mistakes.push(Mistake::of_value(&ttl.origin, "retention.content_ttl", wrong, &allowed));
-    }
+    check_retention(draft, mistakes);
     if let (Some(key), Some(url)) = (&draft.upstream_api_key, &draft.upstream_base_url)
         && key.value.is_some()
         && url.value.is_none()
@@ -130,5 +124,41 @@ fn check(draft: &Draft, purpose: Purpose, mistakes: &mut Vec<Mistake>) {
         let wrong = "is set without upstream.base_url, so that nothing would use it".to_owned();
         let allowed = "together with upstream.base_url (PROXY_UPSTREAM_BASE_URL), or not at all";
         mistakes.push(Mistake::of_value(&key.origin, "upstream.api_key", wrong, allowed));
+    }
+}
+
+/// The times for which things are kept, among each other. No single one can be zero.
+fn check_retention(draft: &Draft, mistakes: &mut Vec<Mistake>) {
+    let shown =
+        |key: &str, period: &Valued<Duration>| format!("{key}, {} ({})", Period::show(&period.value), period.origin);
+    if let (Some(ttl), Some(max)) = (&draft.content_ttl, &draft.max_content_ttl)
+        && ttl.value > max.value
+    {
+        let (own, limit) = (Period::show(&ttl.value), shown("retention.max_content_ttl", max));
+        let wrong = format!("{own} is more than {limit}");
+        let allowed = format!("a time span up to {}, or a higher limit there", Period::show(&max.value));
+        mistakes.push(Mistake::of_value(&ttl.origin, "retention.content_ttl", wrong, &allowed));
+    }
+    if let (Some(ttl), Some(period), Some(interval)) =
+        (&draft.content_ttl, &draft.segment_period, &draft.sweep_interval)
+        && ttl.value <= period.value + interval.value
+    {
+        // Content goes by whole segments and at a sweep, so that a shorter time cannot be kept.
+        let own = Period::show(&ttl.value);
+        let (period_shown, interval_shown) =
+            (shown("journal.segment_period", period), shown("retention.sweep_interval", interval));
+        let wrong = format!("{own} is not more than {period_shown} and {interval_shown} together");
+        let limit = Period::show(&(period.value + interval.value));
+        let allowed = format!("a time span above {limit}, or shorter ones there");
+        mistakes.push(Mistake::of_value(&ttl.origin, "retention.content_ttl", wrong, &allowed));
+    }
+    if let (Some(ledger), Some(ttl)) = (&draft.ledger_ttl, &draft.content_ttl)
+        && ledger.value < ttl.value
+    {
+        // The ledger says what became of content, so that it must outlive it.
+        let (own, limit) = (Period::show(&ledger.value), shown("retention.content_ttl", ttl));
+        let wrong = format!("{own} is less than {limit}");
+        let allowed = format!("a time span of {} or more", Period::show(&ttl.value));
+        mistakes.push(Mistake::of_value(&ledger.origin, "retention.ledger_ttl", wrong, &allowed));
     }
 }

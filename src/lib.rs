@@ -17,3 +17,4 @@ pub mod projections;
 pub mod record;
 pub mod state_dir;
 pub mod turn;
+pub mod upkeep;

@@ -2,23 +2,28 @@
 //!
 //! [`Recorder::record`] takes the time, applies the projections and hands the event to a thread that scrubs it and appends it to
 //! the journal. So metrics never wait for a disk and requests never serialise for the journal. Nothing is dropped while the
-//! service runs: a recorder whose budget of bytes is used up makes the sender wait. Only a service that stops while its journal
-//! fails gives events up, and says how many.
+//! service runs: a recorder whose budget of bytes is used up makes the sender wait. Events are given up, and counted, only by a
+//! service that stops while its journal fails, and by one that was told to go on without it ([`OnFailure::Continue`]).
 
+mod status;
+mod watchdog;
 mod weight;
 mod writer;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use journal::{Draft, EventBody, Journal, RequestId, Scrub};
 use scrubbers::Scrubber;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
+use self::status::{EndOfThread, Health, Status};
+use self::watchdog::Watchdog;
 use self::weight::weight;
 use self::writer::WriterLoop;
+use crate::config::{Durability, OnFailure};
 use crate::projections::Projections;
 
 /// Bytes of events that may wait to be written. An event larger than this passes alone.
@@ -32,6 +37,17 @@ pub struct Recorder {
     head: watch::Receiver<u64>,
 }
 
+/// What requests can rely on.
+#[derive(Debug, Clone, Copy)]
+pub struct Guarantee {
+    /// When what happened is on disk.
+    pub durability: Durability,
+    /// What happens while that cannot be.
+    pub on_failure: OnFailure,
+    /// How long a call of the journal may take before it counts as one that fails.
+    pub deadline: Duration,
+}
+
 #[derive(Debug)]
 struct Shared {
     /// Locked while an event gets its time, so that the order of times is the order of events.
@@ -40,27 +56,14 @@ struct Shared {
     status: Arc<Status>,
 }
 
-/// What the recorder and its thread tell each other.
-#[derive(Debug)]
-struct Status {
-    /// Bytes that may still wait. Closed once nobody waits any more: the journal fails and the service stops, or the thread
-    /// has ended.
-    budget: Arc<Semaphore>,
-    /// Whether the last write worked.
-    healthy: watch::Sender<bool>,
-    /// Whether the service stops, and nobody is to wait for a journal that fails.
-    closing: AtomicBool,
-    /// Events that were given up.
-    lost: AtomicU64,
-}
-
-/// Says that the thread has ended, however it did.
-struct EndOfThread(Arc<Status>);
-
-/// The thread that writes. It ends after [`Recorder::close`], or when every [`Recorder`] is gone.
+/// The threads of the recorder: one writes, and ends after [`Recorder::close`] or when every [`Recorder`] is gone; the other
+/// watches it.
 #[derive(Debug)]
 pub struct Writer {
     thread: JoinHandle<()>,
+    watchdog: JoinHandle<()>,
+    /// Ends the watchdog when it goes.
+    watching: mpsc::Sender<()>,
     status: Arc<Status>,
 }
 
@@ -79,6 +82,8 @@ enum Message {
     Event(Box<Draft>, OwnedSemaphorePermit),
     /// Write it at once, without trying again, and say whether that worked.
     Durable(Box<Draft>, oneshot::Sender<Result<(), journal::Error>>),
+    /// Say when everything before is durable.
+    Settle(oneshot::Sender<()>),
     /// Run something with the journal between two events.
     WithJournal(Box<dyn FnOnce(&mut Journal) + Send>),
     /// Write everything and end in order.
@@ -99,57 +104,79 @@ impl Scrub for ScrubEvents {
 
 impl Recorder {
     /// Starts the thread that writes to `journal`.
-    pub fn start(journal: Journal, projections: Projections) -> std::io::Result<(Self, Writer)> {
+    pub fn start(journal: Journal, projections: Projections, guarantee: Guarantee) -> std::io::Result<(Self, Writer)> {
         let (inbox, messages) = mpsc::channel();
+        let (watching, stop) = mpsc::channel();
         let (head_seen, head) = watch::channel(journal.reader().head());
         let projections = Arc::new(projections);
-        let status = Arc::new(Status {
-            budget: Arc::new(Semaphore::new(BUDGET)),
-            healthy: watch::Sender::new(true),
-            closing: AtomicBool::new(false),
-            lost: AtomicU64::new(0),
-        });
-        let (known, ending) = (projections.clone(), EndOfThread(status.clone()));
-        let writer =
-            WriterLoop { journal, head: head_seen, projections: known, status: status.clone(), deadline: None };
+        let status = Arc::new(Status::new(guarantee, BUDGET));
+        let watchdog = Watchdog::new(status.clone());
+        let watchdog = std::thread::Builder::new().name("recorder-watch".into()).spawn(move || watchdog.run(&stop))?;
+        let writer = WriterLoop::new(journal, head_seen, projections.clone(), status.clone());
+        let ending = EndOfThread(status.clone());
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
             let _ending = ending;
             writer.run(&messages);
         })?;
         let shared = Shared { inbox: Mutex::new(inbox), projections, status: status.clone() };
-        Ok((Self { shared: Arc::new(shared), head }, Writer { thread, status }))
+        Ok((Self { shared: Arc::new(shared), head }, Writer { thread, watchdog, watching, status }))
     }
 
     /// Records that something happened. Waits only if the journal is its whole budget behind, and never for one that fails
-    /// while the service stops: then the event is lost.
+    /// while the service stops or goes on without it: then the event is given up.
     pub async fn record(&self, request: Option<RequestId>, body: EventBody) {
         let status = &self.shared.status;
         let weight = u32::try_from(weight(&body).min(BUDGET)).expect("the budget fits in 32 bits");
-        let permit = status.budget.clone().acquire_many_owned(weight).await.ok();
+        let permit = status.room_for(weight).await;
         let inbox = self.shared.inbox.lock().expect("no holder of this lock can panic");
         let draft = Box::new(Draft { at: Timestamp::now(), request, body });
         self.shared.projections.apply(&draft);
-        let sent = permit.is_some_and(|permit| inbox.send(Message::Event(draft, permit)).is_ok());
-        if !sent {
-            status.lost.fetch_add(1, Ordering::Relaxed);
+        if permit.is_some_and(|permit| inbox.send(Message::Event(draft, permit)).is_ok()) {
+            status.accept();
+        } else {
+            status.give_up();
         }
     }
 
     /// Records something that must not happen unrecorded. Once this succeeds, the event and everything recorded before it are
     /// durable and can be read. While the journal fails, this fails at once; the event may be recorded nevertheless.
     pub async fn record_durably(&self, request: Option<RequestId>, body: EventBody) -> Result<(), NotRecorded> {
-        let mut healthy = self.shared.status.healthy.subscribe();
-        let (done, recorded) = oneshot::channel();
-        if *healthy.borrow_and_update() {
-            let inbox = self.shared.inbox.lock().expect("no holder of this lock can panic");
-            let draft = Box::new(Draft { at: Timestamp::now(), request, body });
-            inbox.send(Message::Durable(draft, done)).map_err(|_| NotRecorded::Unavailable)?;
+        let recorded = self.unless_failing(|done| {
+            self.shared.status.accept();
+            Message::Durable(Box::new(Draft { at: Timestamp::now(), request, body }), done)
+        });
+        Ok(recorded.await??)
+    }
+
+    /// Waits until everything recorded before is durable. Those who wait at the same time share a flush. While the journal
+    /// fails, this fails at once.
+    pub async fn settle(&self) -> Result<(), NotRecorded> {
+        self.unless_failing(Message::Settle).await
+    }
+
+    /// What an answer whose end is recorded waits for before its last byte: that everything recorded is durable, if that is
+    /// [guaranteed](Durability::BeforeFinalByte), else nothing. Fails if that byte must not leave.
+    pub async fn before_final_byte(&self) -> Result<(), NotRecorded> {
+        match self.shared.status.guarantee.durability {
+            Durability::Interval => Ok(()),
+            Durability::BeforeFinalByte if self.shared.status.serves_anyway() => {
+                // The alarm has been raised where the journal failed.
+                let _ = self.settle().await;
+                Ok(())
+            }
+            Durability::BeforeFinalByte => self.settle().await,
         }
-        tokio::select! {
-            biased;
-            recorded = recorded => Ok(recorded.map_err(|_| NotRecorded::Unavailable)??),
-            _ = healthy.wait_for(|healthy| !healthy) => Err(NotRecorded::Unavailable),
-        }
+    }
+
+    /// Whether it is known that [`before_final_byte`](Self::before_final_byte) would fail.
+    pub fn withholds_answers(&self) -> bool {
+        let waits = self.shared.status.guarantee.durability == Durability::BeforeFinalByte;
+        waits && !self.admits()
+    }
+
+    /// Whether requests may begin: the journal works, or they are served without it.
+    pub fn admits(&self) -> bool {
+        self.is_healthy() || self.shared.status.serves_anyway()
     }
 
     /// Runs `job` with the journal, after everything recorded before this call. `None` if the recorder has stopped, or has given
@@ -162,25 +189,28 @@ impl Recorder {
         self.send(Message::WithJournal(Box::new(move |journal| {
             let _ = done.send(job(journal));
         })));
-        result.await.ok()
+        tokio::select! {
+            biased;
+            result = result => result.ok(),
+            () = self.shared.status.abandoned() => None,
+        }
     }
 
-    /// Writes everything recorded before this call and closes the journal. What is recorded later is lost.
+    /// Writes everything recorded before this call and closes the journal, unless it hangs. What is recorded later is lost.
     pub async fn close(&self) {
         self.stop_waiting();
         let (done, closed) = oneshot::channel();
         self.send(Message::Close(done));
-        let _ = closed.await;
+        tokio::select! {
+            _ = closed => {}
+            () = self.shared.status.abandoned() => {}
+        }
     }
 
     /// From now on nobody waits for a journal that fails: what cannot be written is lost, and how much that was is logged at the
     /// end. To be called when the service begins to stop.
     pub fn stop_waiting(&self) {
-        let status = &self.shared.status;
-        status.closing.store(true, Ordering::SeqCst);
-        if !self.is_healthy() {
-            status.budget.close();
-        }
+        self.shared.status.stop_waiting();
     }
 
     /// The last sequence number that readers of the journal can see, as it moves.
@@ -188,9 +218,9 @@ impl Recorder {
         self.head.clone()
     }
 
-    /// Whether the last write to the journal worked, and there is somebody to do the next one.
+    /// Whether the last write to the journal worked, and there is somebody to do the next one who comes back in time.
     pub fn is_healthy(&self) -> bool {
-        *self.shared.status.healthy.borrow()
+        self.shared.status.is_working()
     }
 
     /// The projections, which know the present state.
@@ -198,47 +228,60 @@ impl Recorder {
         &self.shared.projections
     }
 
+    /// The events that were given up since the journal last worked.
+    pub fn unrecorded(&self) -> u64 {
+        self.shared.status.unrecorded()
+    }
+
+    /// The metrics as Prometheus text, with the journal's measures of this moment.
+    pub fn render_metrics(&self) -> String {
+        let metrics = self.shared.projections.metrics();
+        metrics.set_journal(&self.shared.status.measures());
+        metrics.render()
+    }
+
+    /// Asks the thread for something, and waits for the answer while the journal works.
+    async fn unless_failing<T>(&self, message: impl FnOnce(oneshot::Sender<T>) -> Message) -> Result<T, NotRecorded> {
+        let mut health = self.shared.status.health.subscribe();
+        let (done, answer) = oneshot::channel();
+        if *health.borrow_and_update() == Health::Working {
+            let inbox = self.shared.inbox.lock().expect("no holder of this lock can panic");
+            inbox.send(message(done)).map_err(|_| NotRecorded::Unavailable)?;
+        }
+        tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|_| NotRecorded::Unavailable),
+            _ = health.wait_for(|health| *health != Health::Working) => Err(NotRecorded::Unavailable),
+        }
+    }
+
     fn send(&self, message: Message) {
         let _ = self.shared.inbox.lock().expect("no holder of this lock can panic").send(message);
     }
 }
 
-// === impl Status ===
+// === impl Guarantee ===
 
-impl Status {
-    /// Notes that a write failed, and returns whether the one before it worked.
-    fn set_failed(&self) -> bool {
-        let was_healthy = self.healthy.send_replace(false);
-        if self.closing.load(Ordering::SeqCst) {
-            self.budget.close();
-        }
-        was_healthy
-    }
-
-    /// Whether nobody waits for the journal any more.
-    fn gave_up(&self) -> bool {
-        self.budget.is_closed()
-    }
-}
-
-// === impl EndOfThread ===
-
-impl Drop for EndOfThread {
-    fn drop(&mut self) {
-        self.0.healthy.send_replace(false);
-        self.0.budget.close();
+impl Default for Guarantee {
+    fn default() -> Self {
+        let (durability, on_failure) = (Durability::Interval, OnFailure::Refuse);
+        Self { durability, on_failure, deadline: Duration::from_secs(5) }
     }
 }
 
 // === impl Writer ===
 
 impl Writer {
-    /// Waits until the thread has ended, after [`Recorder::close`].
+    /// Waits until the threads have ended, after [`Recorder::close`]. Nobody waits for one that hangs: it ends with the process.
     pub fn join(self) {
-        if self.thread.join().is_err() {
+        if *self.status.health.borrow() == Health::Hanging {
+            tracing::error!("the journal hangs: the last events may be missing from it");
+        } else if self.thread.join().is_err() {
             tracing::error!("the recorder panicked: the last events may be missing from the journal");
         }
-        let lost = self.status.lost.load(Ordering::Relaxed);
+        drop(self.watching);
+        self.watchdog.join().expect("the watchdog does not panic");
+        let lost = self.status.unrecorded();
         if lost > 0 {
             tracing::error!(lost, "the service stopped while the journal could not be written: events are lost");
         }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use codex_completions_api::config::{self, Config, MASK, Mistakes, NOT_SET, Origin, Purpose, SETTINGS, Sources};
+use codex_completions_api::config::{self, Config, Durability, MASK, Mistakes, NOT_SET, OnFailure, Origin, Purpose};
+use codex_completions_api::config::{SETTINGS, Sources};
 use codex_completions_api::turn::Effort;
 use proptest::prelude::*;
 use secrecy::ExposeSecret as _;
@@ -79,6 +80,9 @@ fn every_default_is_valid() {
     assert_eq!(config.max_body_bytes, 16 << 20);
     assert_eq!(config.idle_timeout, Duration::from_secs(120));
     assert_eq!(config.content_ttl, Duration::from_secs(72 * 3600));
+    assert_eq!(config.max_bytes, 20 << 30);
+    assert_eq!((config.durability, config.on_failure), (Durability::Interval, OnFailure::Refuse));
+    assert_eq!((&config.journal_key_file, &config.anchor_file), (&None, &None));
     assert_eq!(config.state_dir, setup.folder.path().join(".local/state/codex-proxy"));
     assert_eq!(config.codex_home, setup.folder.path().join(".codex"));
     assert_eq!(config.file, None);
@@ -271,6 +275,69 @@ fn settings_that_contradict_each_other_are_told() {
     );
     assert!(messages[2].starts_with("environment PROXY_UPSTREAM_API_KEY: upstream.api_key: "), "{messages:?}");
     assert!(messages[2].contains("PROXY_UPSTREAM_BASE_URL"), "{messages:?}");
+}
+
+#[test]
+fn a_journal_can_be_asked_for_more() {
+    let setup = Setup::new()
+        .file(
+            "[journal]\nsegment_max_bytes = 1048576\nkey_file = \"/keys/master\"\ndurability = \"before_final_byte\"\n\
+             anchor_file = \"/anchor\"\n",
+        )
+        .env("PROXY_JOURNAL_ON_FAILURE", "continue")
+        .env("PROXY_JOURNAL_DEADLINE", "250ms");
+    let config = setup.right();
+    assert_eq!(config.segment_max_bytes, 1 << 20);
+    assert_eq!(config.journal_key_file.as_deref(), Some(Path::new("/keys/master")));
+    assert_eq!(config.anchor_file.as_deref(), Some(Path::new("/anchor")));
+    assert_eq!((config.durability, config.on_failure), (Durability::BeforeFinalByte, OnFailure::Continue));
+    assert_eq!(config.journal_deadline, Duration::from_millis(250));
+    assert_eq!(
+        Setup::new().env("PROXY_JOURNAL_ON_FAILURE", "ignore").messages(),
+        ["environment PROXY_JOURNAL_ON_FAILURE: journal.on_failure: \"ignore\" is none of the choices; \
+             allowed: `refuse`, `continue`"]
+    );
+}
+
+#[test]
+fn times_of_retention_that_contradict_each_other_are_told() {
+    let short = |sweep: &str| {
+        Setup::new()
+            .env("PROXY_RETENTION_CONTENT_TTL", "2s")
+            .env("PROXY_JOURNAL_SEGMENT_PERIOD", "1s")
+            .env("PROXY_RETENTION_SWEEP_INTERVAL", sweep)
+    };
+    assert_eq!(short("500ms").right().sweep_interval, Duration::from_millis(500));
+    assert_eq!(
+        short("1s").messages(),
+        ["environment PROXY_RETENTION_CONTENT_TTL: retention.content_ttl: 2s is not more than \
+             journal.segment_period, 1s (environment PROXY_JOURNAL_SEGMENT_PERIOD) and \
+             retention.sweep_interval, 1s (environment PROXY_RETENTION_SWEEP_INTERVAL) together; \
+             allowed: a time span above 2s, or shorter ones there"]
+    );
+
+    let setup = Setup::new()
+        .file("[retention]\ncontent_ttl = \"60d\"\nledger_ttl = \"59d\"\n")
+        .env("PROXY_RETENTION_SUMMARY_TTL", "0s")
+        .env("PROXY_RETENTION_MAX_BYTES", "0");
+    assert_eq!(
+        setup.messages(),
+        [
+            "environment PROXY_RETENTION_SUMMARY_TTL: retention.summary_ttl: \"0s\" is not a time span; \
+             allowed: a whole number above zero with its unit (`ms`, `s`, `m`, `h`, `d`), such as `72h`",
+            "environment PROXY_RETENTION_MAX_BYTES: retention.max_bytes: \"0\" is not a size; \
+             allowed: a whole number of bytes above zero, or with a unit (`KiB`, `MiB`, `GiB`), such as `16MiB`",
+            "proxy.toml:2: retention.content_ttl: 60d is more than retention.max_content_ttl, 30d (default); \
+             allowed: a time span up to 30d, or a higher limit there",
+            "proxy.toml:3: retention.ledger_ttl: 59d is less than retention.content_ttl, 60d (proxy.toml:2 \
+             retention.content_ttl); allowed: a time span of 60d or more",
+        ]
+    );
+    let setup = Setup::new()
+        .env("PROXY_RETENTION_CONTENT_TTL", "60d")
+        .env("PROXY_RETENTION_MAX_CONTENT_TTL", "60d")
+        .env("PROXY_RETENTION_LEDGER_TTL", "60d");
+    assert!(setup.load().is_ok());
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::keys::KeyError;
+
 /// Why the journal could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -25,22 +27,21 @@ pub enum Error {
         /// The holder's process id; `None` in the instant in which a new holder has not written it yet.
         pid: Option<u32>,
     },
-    /// A newer version of this software wrote the journal. Nothing was touched.
-    #[error(
-        "the journal {} has format {found} and this version reads formats up to {supported}; use version {readable_from} \
-         or later",
-        path.display()
-    )]
-    NewerFormat {
+    /// A version of this software that keeps journals otherwise wrote the journal. Nothing was touched.
+    #[error("the journal {} has format {found} and this version reads format {supported}; {remedy}", path.display())]
+    OtherFormat {
         /// The journal's folder.
         path: PathBuf,
         /// The format on disk.
         found: u32,
-        /// The newest format this version reads.
+        /// The format this version reads.
         supported: u32,
-        /// The first version of this software that reads the format on disk.
-        readable_from: String,
+        /// What to do about it.
+        remedy: String,
     },
+    /// The journal's keys cannot be used. Nothing was touched.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The operating system refused something.
     #[error("cannot {what} {}: {source}{}", path.display(), advice(source))]
     Io {
@@ -70,11 +71,23 @@ pub enum Error {
         /// What is wrong with the result, without quoting it.
         what: String,
     },
+    /// There is something where something new was to be made.
+    #[error("{} exists and is not empty; name another folder, or remove it first", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
     /// There is no segment of that name.
     #[error("there is no segment {segment} in the journal")]
     NoSuchSegment {
         /// The name asked for.
         segment: String,
+    },
+    /// There is no hold of that name in force.
+    #[error("there is no hold {hold} in force; `codex-trace hold list` shows those that are")]
+    NoSuchHold {
+        /// The name asked for.
+        hold: String,
     },
     /// The segment is the newest one, which is still written to and holds the journal's position.
     #[error("segment {segment} is the newest one and cannot be disposed of; it can be once the next one has begun")]

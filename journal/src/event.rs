@@ -12,6 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+use crate::compliance::{
+    Hold, HoldCarried, HoldDisposed, HoldLifted, LedgerDisposed, SegmentDisposed, SegmentOpened, SegmentQuarantined,
+    SegmentRecovered, SegmentSealed, SummariesDisposed,
+};
 use crate::payload::Payload;
 
 /// One line of the journal.
@@ -190,21 +194,58 @@ pub enum EventBody {
     AuditRead(AuditRead),
     /// The journal began a new segment.
     #[serde(rename = "segment.opened")]
-    SegmentOpened {
-        /// The segment's name, which is its folder.
-        segment: String,
-    },
-    /// A segment was destroyed because its time was up.
+    SegmentOpened(SegmentOpened),
+    /// A segment got its final form.
+    #[serde(rename = "segment.sealed")]
+    SegmentSealed(SegmentSealed),
+    /// A segment is damaged.
+    #[serde(rename = "segment.quarantined")]
+    SegmentQuarantined(SegmentQuarantined),
+    /// The newest segment did not end as it should have.
+    #[serde(rename = "segment.recovered")]
+    SegmentRecovered(SegmentRecovered),
+    /// A segment was destroyed.
     #[serde(rename = "segment.disposed")]
-    SegmentDisposed {
-        /// The segment's name.
-        segment: String,
-        /// The first sequence number it held.
-        first_seq: u64,
-        /// The last sequence number it held.
-        last_seq: u64,
-        /// Why, in words for an auditor.
-        reason: String,
+    SegmentDisposed(SegmentDisposed),
+    /// A legal hold was placed.
+    #[serde(rename = "hold.placed")]
+    HoldPlaced(Hold),
+    /// A legal hold was lifted.
+    #[serde(rename = "hold.lifted")]
+    HoldLifted(HoldLifted),
+    /// What is held of a segment was carried over.
+    #[serde(rename = "hold.carried")]
+    HoldCarried(HoldCarried),
+    /// What was held of a segment was destroyed.
+    #[serde(rename = "hold.disposed")]
+    HoldDisposed(HoldDisposed),
+    /// The summaries of a day were destroyed.
+    #[serde(rename = "summaries.disposed")]
+    SummariesDisposed(SummariesDisposed),
+    /// A month of the ledger was destroyed.
+    #[serde(rename = "ledger.disposed")]
+    LedgerDisposed(LedgerDisposed),
+    /// From now on another retention policy is in force.
+    #[serde(rename = "policy.changed")]
+    PolicyChanged {
+        /// SHA-256 of the policy, in hex.
+        digest: String,
+        /// The policy.
+        policy: serde_json::Value,
+    },
+    /// How far the journal was, for whoever keeps the ledger's head elsewhere.
+    #[serde(rename = "journal.anchored")]
+    JournalAnchored {
+        /// The last event that was durable.
+        seq: u64,
+        /// The chain behind it, in hex.
+        link: String,
+    },
+    /// The journal can be written again, after a time in which the service went on without it.
+    #[serde(rename = "journal.resumed")]
+    JournalResumed {
+        /// How many events of that time are not in the journal.
+        unrecorded: u64,
     },
 }
 
@@ -341,6 +382,31 @@ impl<'de> Deserialize<'de> for Event {
         let body = format!(r#"{{"type":"{}","data":{}}}"#, line.kind, line.data.get());
         let body = serde_json::from_str(&body).map_err(D::Error::custom)?;
         Ok(Self { seq: line.seq, draft: Draft { at: line.at, request: line.request, body } })
+    }
+}
+
+// === impl EventBody ===
+
+impl EventBody {
+    /// Whether the event also goes to the ledger. `segment.opened` does as well, but not before the segment is durable.
+    pub(crate) fn is_for_ledger(&self) -> bool {
+        matches!(
+            self,
+            Self::AuditRead(_)
+                | Self::SegmentSealed(_)
+                | Self::SegmentQuarantined(_)
+                | Self::SegmentRecovered(_)
+                | Self::SegmentDisposed(_)
+                | Self::HoldPlaced(_)
+                | Self::HoldLifted(_)
+                | Self::HoldCarried(_)
+                | Self::HoldDisposed(_)
+                | Self::SummariesDisposed(_)
+                | Self::LedgerDisposed(_)
+                | Self::PolicyChanged { .. }
+                | Self::JournalAnchored { .. }
+                | Self::JournalResumed { .. }
+        )
     }
 }
 

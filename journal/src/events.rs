@@ -5,8 +5,12 @@ use std::sync::Arc;
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::event::RequestId;
-use crate::segment::{BlockText, SegmentName};
+use crate::sealed::line;
+use crate::segment::{BlockText, Cursor, Segment, SegmentName};
 use crate::shared::Shared;
+
+/// The type of a request's last event. A frame may trail behind it, but not into a later segment.
+const LAST_OF_REQUEST: &str = "response.finished";
 
 /// Which events to read. The default is all of them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,27 +35,23 @@ pub struct Line {
 /// Events in order. See [`Reader::events`](crate::Reader::events).
 pub struct Events {
     shared: Arc<Shared>,
-    from_seq: u64,
+    /// The next sequence number to read on at.
+    next_seq: u64,
     to_seq: u64,
-    wanted: Option<Wanted>,
+    wanted: Option<RequestId>,
     /// Segments still to read, the next one last.
     segments: Vec<SegmentName>,
-    /// Where to read on in that segment; `None` before its first block.
-    cursor: Option<u32>,
-    block: Option<BlockCursor>,
+    /// Where to read on in that segment; `None` before its first lines.
+    cursor: Option<Cursor>,
+    /// Lines that were read and not handed out.
+    lines: Batch,
 }
 
-struct Wanted {
-    id: RequestId,
-    /// The id as it stands in the lines, to pass over text that cannot hold its events.
+/// Lines of one read, in order.
+#[derive(Default)]
+struct Batch {
     text: String,
-}
-
-/// A place inside a block.
-struct BlockCursor {
-    block: BlockText,
     at: usize,
-    seq: u64,
 }
 
 // === impl Events ===
@@ -64,8 +64,8 @@ impl Events {
         let skip = first_segment(&names, &selection);
         let mut segments: Vec<_> = names.into_iter().skip(skip).filter(|name| name.first_seq <= to_seq).collect();
         segments.reverse();
-        let wanted = selection.request.map(|id| Wanted { id, text: id.to_string() });
-        Self { shared, from_seq: selection.from_seq, to_seq, wanted, segments, cursor: None, block: None }
+        let (next_seq, wanted) = (selection.from_seq, selection.request);
+        Self { shared, next_seq, to_seq, wanted, segments, cursor: None, lines: Batch::default() }
     }
 
     /// Everything that was kept since the request `id` was made.
@@ -74,44 +74,63 @@ impl Events {
         Self { wanted: None, ..of_request }
     }
 
-    /// Goes to the next block that may hold something; `false` at the end.
-    fn next_block(&mut self) -> Result<bool, Error> {
+    /// Reads some lines that may be wanted; `false` at the end.
+    fn read(&mut self) -> Result<bool, Error> {
         while let Some(name) = self.segments.last().copied() {
-            match self.read_block(name) {
-                Some(Ok(block)) => {
-                    if block.first_seq > self.to_seq {
-                        self.segments.clear();
-                        return Ok(false);
-                    }
-                    if self.segments.iter().rev().nth(1).is_some_and(|next| next.first_seq <= block.first_seq) {
-                        // What a failed segment may hold beyond its last sync stands in the next one.
+            let segment = match self.shared.segment(name) {
+                Ok(Some(segment)) => segment,
+                Ok(None) => {
+                    self.next_segment();
+                    continue;
+                }
+                Err(error) => {
+                    self.next_segment();
+                    return Err(error);
+                }
+            };
+            let text = match (&*segment, self.wanted) {
+                (Segment::Sealed(sealed), Some(id)) => {
+                    let lines = sealed.request_lines(id);
+                    self.next_segment();
+                    lines?.into_iter().fold(String::new(), |text, line| text + &line.text + "\n")
+                }
+                _ => match self.read_on(&segment).transpose()? {
+                    Some(text) => text,
+                    None => {
                         self.next_segment();
                         continue;
                     }
-                    if self.wanted.as_ref().is_none_or(|wanted| block.text.contains(&wanted.text)) {
-                        self.block = Some(BlockCursor { seq: block.first_seq, block, at: 0 });
-                        return Ok(true);
-                    }
-                }
-                Some(Err(error)) => return Err(error),
-                None => self.next_segment(),
-            }
+                },
+            };
+            self.lines = Batch { text, at: 0 };
+            return Ok(true);
         }
         Ok(false)
     }
 
-    /// The next block of segment `name`. The segment is held no longer than that, so that it can be closed and disposed
-    /// of while somebody reads slowly.
-    fn read_block(&mut self, name: SegmentName) -> Option<Result<BlockText, Error>> {
-        let segment = match self.shared.segment(name) {
-            Ok(segment) => segment?,
-            Err(error) => {
-                self.next_segment();
-                return Some(Err(error));
-            }
+    /// The next lines of `segment`, which is held no longer than that, so that it can be closed and disposed of while somebody
+    /// reads slowly.
+    fn read_on(&mut self, segment: &Segment) -> Option<Result<String, Error>> {
+        let cursor = self.cursor.get_or_insert_with(|| segment.position(self.next_seq));
+        let BlockText { first_seq, text } = match segment.read(cursor, self.next_seq)? {
+            Ok(block) => block,
+            Err(error) => return Some(Err(error)),
         };
-        let cursor = self.cursor.get_or_insert_with(|| segment.position(self.from_seq));
-        segment.read(cursor)
+        if first_seq > self.to_seq {
+            self.segments.clear();
+            return None;
+        }
+        // What a failed segment may hold beyond its last sync stands in the next one.
+        if self.segments.iter().rev().nth(1).is_some_and(|next| next.first_seq <= first_seq) {
+            return None;
+        }
+        Some(Ok(text))
+    }
+
+    /// Reads no further than the segment that is being read.
+    fn end_with_segment(&mut self) {
+        let under_way = self.segments.pop().filter(|_| self.cursor.is_some());
+        self.segments = under_way.into_iter().collect();
     }
 
     fn next_segment(&mut self) {
@@ -119,16 +138,20 @@ impl Events {
         self.cursor = None;
     }
 
-    /// The next line of the current block that is wanted.
+    /// The next line that is wanted, of those that were read.
     fn next_line(&mut self) -> Option<Line> {
-        let cursor = self.block.as_mut()?;
-        while let Some((seq, line)) = cursor.next() {
-            let in_range = (self.from_seq..=self.to_seq).contains(&seq);
-            if in_range && self.wanted.as_ref().is_none_or(|wanted| wanted.is_in(line)) {
-                return Some(Line { seq, text: line.to_owned() });
+        while let Some(text) = self.lines.next() {
+            // Lines have been written with their number in front.
+            let Some(seq) = line::seq(text) else { continue };
+            if seq < self.next_seq || seq > self.to_seq {
+                continue;
+            }
+            if self.wanted.is_none_or(|id| line::request(text) == Some(id)) {
+                let line = Line { seq, text: text.to_owned() };
+                self.next_seq = seq + 1;
+                return Some(line);
             }
         }
-        self.block = None;
         None
     }
 }
@@ -139,9 +162,12 @@ impl Iterator for Events {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(line) = self.next_line() {
+                if self.wanted.is_some() && is_last_of_request(&line.text) {
+                    self.end_with_segment();
+                }
                 return Some(Ok(line));
             }
-            match self.next_block() {
+            match self.read() {
                 Ok(true) => {}
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
@@ -161,23 +187,17 @@ fn first_segment(segments: &[SegmentName], selection: &Selection) -> usize {
     by_seq.max(by_time)
 }
 
-// === impl Wanted ===
-
-impl Wanted {
-    fn is_in(&self, line: &str) -> bool {
-        line.contains(&self.text) && Envelope::parse(line).is_ok_and(|event| event.request == Some(self.id))
-    }
+fn is_last_of_request(line: &str) -> bool {
+    line.contains(LAST_OF_REQUEST) && Envelope::parse(line).is_ok_and(|event| event.kind == LAST_OF_REQUEST)
 }
 
-// === impl BlockCursor ===
+// === impl Batch ===
 
-impl BlockCursor {
-    fn next(&mut self) -> Option<(u64, &str)> {
-        let rest = &self.block.text[self.at..];
-        let line = &rest[..rest.find('\n')?];
-        let seq = self.seq;
+impl Batch {
+    fn next(&mut self) -> Option<&str> {
+        let rest = &self.text[self.at..];
+        let line = &rest[..memchr::memchr(b'\n', rest.as_bytes())?];
         self.at += line.len() + 1;
-        self.seq += 1;
-        Some((seq, line))
+        Some(line)
     }
 }

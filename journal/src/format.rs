@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// The format this version writes, and the newest one it reads.
-pub const FORMAT: u32 = 1;
+/// The format this version writes and reads.
+pub const FORMAT: u32 = 2;
 
 /// The first version of this software that reads [`FORMAT`].
 const READABLE_FROM: &str = "0.1.0";
@@ -36,13 +36,15 @@ pub(crate) fn check(dir: &Path) -> Result<bool, Error> {
         block: None,
         what: format!("it should be one line of JSON with format, written_by and readable_from ({error})"),
     })?;
-    if declaration.format > FORMAT {
-        return Err(Error::NewerFormat {
-            path: dir.to_owned(),
-            found: declaration.format,
-            supported: FORMAT,
-            readable_from: declaration.readable_from,
-        });
+    if declaration.format != FORMAT {
+        let remedy = if declaration.format > FORMAT {
+            format!("use version {} or later", declaration.readable_from)
+        } else {
+            "it is of a version before the first release and not encrypted: remove it, or move it away if it is still needed"
+                .to_owned()
+        };
+        let (path, found) = (dir.to_owned(), declaration.format);
+        return Err(Error::OtherFormat { path, found, supported: FORMAT, remedy });
     }
     Ok(true)
 }

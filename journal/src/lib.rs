@@ -3,36 +3,59 @@
 //! One [`Journal`] writes; any number of [`Reader`]s in the same process read beside it. `docs/journal-format.md` draws
 //! what lies on disk.
 
+mod backup;
 mod block;
 mod cache;
+mod cipher;
+mod compliance;
 mod database;
+mod disposal;
+mod entry;
 mod envelope;
 mod error;
 mod event;
 mod events;
 mod format;
+mod holds;
+mod keys;
+mod ledger;
 mod lock;
 mod payload;
 mod query;
 mod reader;
 mod recovery;
 mod scrub;
+mod sealed;
+mod sealing;
 mod segment;
 mod shared;
 mod summaries;
 mod summary;
+mod verify;
 mod writer;
 
+pub use backup::Backup;
+pub use cipher::Link;
+pub use compliance::{
+    Authority, Hold, HoldCarried, HoldDisposed, HoldLifted, HoldSelector, LedgerDisposed, SegmentDisposed,
+    SegmentOpened, SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
+};
+pub use disposal::{Disposal, Disposed};
+pub use entry::Entry;
 pub use error::Error;
 pub use event::{
     AuditRead, Draft, Event, EventBody, Frame, Outcome, RequestId, RequestReceived, ResponseFinished, Tokens,
 };
 pub use events::{Events, Line, Selection};
 pub use format::FORMAT;
+pub use keys::{KeyError, rekey};
+pub use ledger::{LedgerEntries, LedgerEntry, LedgerHead};
 pub use payload::Payload;
 pub use query::{Answer, Query};
 pub use reader::{Reader, SegmentInfo};
 pub use scrub::{NoScrub, Scrub};
+pub use sealing::PreparedSeal;
 pub use summaries::Summaries;
 pub use summary::{Summary, SummaryFold};
+pub use verify::{Problem, Verification};
 pub use writer::{Journal, Options, SegmentAge};

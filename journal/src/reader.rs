@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::error::Error;
 use crate::events::{Events, Selection};
-use crate::segment::SegmentName;
+use crate::keys::Kind;
+use crate::ledger::LedgerEntries;
+use crate::segment::{Segment, SegmentName};
 use crate::shared::Shared;
 use crate::summaries::Summaries;
 
@@ -27,12 +29,14 @@ pub struct SegmentInfo {
     pub last_seq: u64,
     /// When it was opened, in whole seconds.
     pub opened_at: Timestamp,
-    /// How many blocks it has that can be found.
-    pub blocks: u32,
     /// What its files take, in bytes.
     pub bytes_on_disk: u64,
     /// Whether it is the newest one, which is still written to.
     pub live: bool,
+    /// Whether it has its final form.
+    pub sealed: bool,
+    /// Whether it is only what a hold kept of it.
+    pub held: bool,
     /// What is wrong with it as a whole. Single damaged blocks are found by reading only.
     pub damage: Option<String>,
 }
@@ -54,10 +58,14 @@ impl Reader {
     /// Events in order of `seq`. They are read as the iterator goes, block by block; an error stands for a block or a
     /// segment that is damaged, and the iterator goes on after it.
     ///
-    /// The events of one request are looked for from the time of its id up to the end of the selection, because frames
-    /// can follow its `response.finished`.
+    /// The events of one request are looked for from the time of its id up to its `response.finished`, which is the last.
     pub fn events(&self, selection: Selection) -> Events {
         Events::new(Arc::clone(&self.shared), selection)
+    }
+
+    /// The entries of the ledger, in order.
+    pub fn ledger(&self) -> Result<LedgerEntries, Error> {
+        LedgerEntries::open(self.shared.dir())
     }
 
     /// The segments, oldest first. Each one is opened for it.
@@ -72,22 +80,27 @@ impl Reader {
 
 /// Looks at one segment; `None` when it has been disposed of.
 pub(crate) fn segment_info(shared: &Shared, name: SegmentName) -> Result<Option<SegmentInfo>, Error> {
-    let (tail, damage) = match shared.segment(name) {
+    let Some(kind) = shared.kind(name) else { return Ok(None) };
+    let (last_found, sealed, damage) = match shared.segment(name) {
         Ok(None) => return Ok(None),
-        Ok(Some(segment)) => (Some(segment.tail()), segment.loss().map(|error| error.to_string())),
-        Err(error @ Error::Damaged { .. }) => (None, Some(error.to_string())),
+        Ok(Some(segment)) => match &*segment {
+            Segment::Live(live) => (live.tail().last_seq, false, live.loss().map(|error| error.to_string())),
+            Segment::Sealed(sealed) => (sealed.last_seq(), true, None),
+        },
+        Err(error @ Error::Damaged { .. }) => (name.first_seq - 1, shared.is_sealed(name), Some(error.to_string())),
         Err(error) => return Err(error),
     };
     let last_possible = shared.last_seq_before_next(name).unwrap_or(u64::MAX);
-    let found = tail.map_or(name.first_seq - 1, |tail| tail.last_seq);
+    let synced = shared.synced_up_to(name).map_or(0, |synced| synced.seq);
     Ok(Some(SegmentInfo {
         name: name.to_string(),
         first_seq: name.first_seq,
-        last_seq: found.max(shared.synced_seq(name).unwrap_or(0)).min(last_possible),
+        last_seq: last_found.max(synced).min(last_possible),
         opened_at: name.opened_at,
-        blocks: tail.map_or(0, |tail| tail.blocks),
-        bytes_on_disk: shared.bytes_on_disk(name)?,
+        bytes_on_disk: shared.bytes_on_disk(kind, name)?,
         live: shared.live() == Some(name),
+        sealed,
+        held: kind == Kind::Hold,
         damage,
     }))
 }

@@ -1,4 +1,4 @@
-//! What the writer and the readers of one journal have in common.
+//! What the writer and the readers of one journal have in common: which segments and days there are, and the open ones.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,26 +9,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use jiff::civil::Date;
 
 use crate::cache::Cache;
+use crate::cipher::{DataKey, Link};
 use crate::error::Error;
+use crate::keys::{Keys, Kind};
 use crate::lock::LockFile;
-use crate::segment::{self, Segment, SegmentName};
+use crate::sealed::SealedSegment;
+use crate::segment::{self, LiveSegment, Segment, SegmentName, Synced};
 use crate::summaries::Day;
 
-/// Open segments; each takes 4–10 ms to open and about 1 MB to keep.
+/// Open segments; a live one takes 4–10 ms to open and about 1 MB to keep.
 const OPEN_SEGMENTS: usize = 16;
 
 /// Open days of summaries: today, yesterday, and two to look back.
 const OPEN_DAYS: usize = 4;
 
-/// Prefix of a folder on its way out; what is left of one after a crash is removed at the next start.
-const DISPOSING: &str = ".disposing-";
+/// The file of a sealed segment, in the segment's folder.
+pub(crate) const SEALED: &str = "sealed";
 
 /// An open journal. Its lock is held until the last writer and reader are gone, because databases are open until then.
 pub(crate) struct Shared {
-    segments_dir: PathBuf,
-    summaries_dir: PathBuf,
-    /// In order; the last one is live.
-    names: RwLock<Vec<SegmentName>>,
+    dir: PathBuf,
+    pub(crate) keys: Keys,
+    /// What the ledger's signatures are checked with.
+    pub(crate) public_key: [u8; 32],
+    names: RwLock<Names>,
     segments: Mutex<Cache<SegmentName, Segment>>,
     days: Mutex<Cache<Date, Day>>,
     head: AtomicU64,
@@ -36,26 +40,39 @@ pub(crate) struct Shared {
     pub(crate) lock: LockFile,
 }
 
+/// The segments there are, in order.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    /// The last one is live.
+    segments: Vec<SegmentName>,
+    /// Disposed of but for what is held of them.
+    held: Vec<SegmentName>,
+}
+
 // === impl Shared ===
 
 impl Shared {
     /// For the journal in `dir`, whose lock is `lock`.
-    pub(crate) fn open(dir: &Path, lock: LockFile) -> Result<Self, Error> {
-        let segments_dir = dir.join("segments");
-        let summaries_dir = dir.join("summaries");
-        for folder in [&segments_dir, &summaries_dir] {
-            finish_removals(folder)?;
-        }
-        let names = names(&segments_dir)?;
+    pub(crate) fn open(dir: &Path, keys: Keys, public_key: [u8; 32], lock: LockFile) -> Result<Self, Error> {
+        let segments = names(&dir.join("segments"))?;
+        let mut held = names(&dir.join("holds"))?;
+        // A crash came between carrying over what is held and disposing of the rest: the segment still has everything.
+        held.retain(|name| !segments.contains(name));
         Ok(Self {
-            segments_dir,
-            summaries_dir,
-            names: RwLock::new(names),
+            dir: dir.to_owned(),
+            keys,
+            public_key,
+            names: RwLock::new(Names { segments, held }),
             segments: Mutex::new(Cache::new(OPEN_SEGMENTS)),
             days: Mutex::new(Cache::new(OPEN_DAYS)),
             head: AtomicU64::new(0),
             lock,
         })
+    }
+
+    /// The journal's folder.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The last sequence number that readers can see.
@@ -67,33 +84,52 @@ impl Shared {
         self.head.store(seq, Ordering::Release);
     }
 
-    /// The segments in order.
+    /// Everything that has events, in order: the segments, and what is held of those that are gone.
     pub(crate) fn names(&self) -> Vec<SegmentName> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        let mut all = [&names.held[..], &names.segments].concat();
+        all.sort_unstable();
+        all
+    }
+
+    /// The segments in order.
+    pub(crate) fn segments(&self) -> Vec<SegmentName> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).segments.clone()
+    }
+
+    /// The segments that are gone but for what is held of them, in order.
+    pub(crate) fn held(&self) -> Vec<SegmentName> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).held.clone()
     }
 
     pub(crate) fn live(&self) -> Option<SegmentName> {
-        self.names.read().unwrap_or_else(PoisonError::into_inner).last().copied()
+        self.names.read().unwrap_or_else(PoisonError::into_inner).segments.last().copied()
     }
 
     /// The last sequence number that the segment `name` can hold, which the one after it tells; `None` for the newest.
     pub(crate) fn last_seq_before_next(&self, name: SegmentName) -> Option<u64> {
-        self.names().into_iter().find(|other| *other > name).map(|next| next.first_seq - 1)
+        self.segments().into_iter().find(|other| *other > name).map(|next| next.first_seq - 1)
     }
 
-    /// Makes a segment, which becomes the live one, in place of what a failed attempt may have left.
-    pub(crate) fn create_segment(&self, name: SegmentName) -> Result<Arc<Segment>, Error> {
-        fs::create_dir_all(&self.segments_dir).map_err(Error::io("create", &self.segments_dir))?;
-        self.remove_segment(name)?;
-        let made = lock(&self.segments).get_or_open(name, || Segment::open(&self.segments_dir, name));
+    /// Makes a segment, which becomes the live one, in place of what a failed attempt may have left. Its first event comes behind
+    /// `start`.
+    pub(crate) fn create_segment(&self, name: SegmentName, start: Link) -> Result<Arc<Segment>, Error> {
+        let segments_dir = self.segments_dir();
+        fs::create_dir_all(&segments_dir).map_err(Error::io("create", &segments_dir))?;
+        self.discard_segment(name)?;
+        let make = || {
+            let key = self.keys.create(Kind::Segment, &name.to_string())?;
+            LiveSegment::open(&segments_dir, name, key, Some(start)).map(Segment::Live)
+        };
+        let made = lock(&self.segments).get_or_open(name, make);
         match made {
             Ok(segment) => {
-                self.names.write().unwrap_or_else(PoisonError::into_inner).push(name);
+                self.names.write().unwrap_or_else(PoisonError::into_inner).segments.push(name);
                 Ok(segment)
             }
             Err(error) => {
                 // The next attempt may be under another name, and this one must not look like a segment then.
-                if let Err(error) = self.remove_segment(name) {
+                if let Err(error) = self.discard_segment(name) {
                     tracing::warn!(%error, segment = %name, "cannot remove a segment that was not finished");
                 }
                 Err(error)
@@ -108,17 +144,59 @@ impl Shared {
 
     /// Whether there never was an event in the segment `name`.
     pub(crate) fn is_half_made(&self, name: SegmentName) -> bool {
-        segment::is_half_made(&self.segments_dir, name)
+        segment::is_half_made(&self.segments_dir(), name)
     }
 
-    /// The segment `name`; `None` when it has been disposed of. Not to be held for longer than one read or write.
+    /// The segment `name`, or what is held of it; `None` when it has been disposed of. Not to be held for longer than one read or
+    /// write.
     pub(crate) fn segment(&self, name: SegmentName) -> Result<Option<Arc<Segment>>, Error> {
         let mut segments = lock(&self.segments);
-        // Looked up under the lock of the cache, or opening could bring back a folder that is just being removed.
-        if !self.segments_dir.join(name.to_string()).exists() {
-            return Ok(None);
+        // Looked up under the lock of the cache, or opening could meet a folder that is just being removed.
+        let Some(kind) = self.kind(name) else { return Ok(None) };
+        segments.get_or_open(name, || self.open_segment(name, kind)).map(Some)
+    }
+
+    /// Whether `name` is a segment or what is held of one.
+    pub(crate) fn kind(&self, name: SegmentName) -> Option<Kind> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        match (names.segments.contains(&name), names.held.contains(&name)) {
+            (true, _) => Some(Kind::Segment),
+            (false, true) => Some(Kind::Hold),
+            (false, false) => None,
         }
-        segments.get_or_open(name, || Segment::open(&self.segments_dir, name)).map(Some)
+    }
+
+    fn open_segment(&self, name: SegmentName, kind: Kind) -> Result<Segment, Error> {
+        let (label, path) = (name.to_string(), self.folder(kind, name));
+        let key = self.key(kind, &label)?;
+        if path.join(SEALED).exists() {
+            return SealedSegment::open(&path.join(SEALED), &label, &key).map(Segment::Sealed);
+        }
+        if !path.exists() {
+            let what = format!("its folder {} is gone", path.display());
+            return Err(Error::Damaged { segment: label, block: None, what });
+        }
+        LiveSegment::open(&self.segments_dir(), name, key, None).map(Segment::Live)
+    }
+
+    /// The key of `name`, which must be there.
+    pub(crate) fn key(&self, kind: Kind, name: &str) -> Result<DataKey, Error> {
+        self.keys.load(kind, name)?.ok_or_else(|| Error::Damaged {
+            segment: name.to_owned(),
+            block: None,
+            what: format!("its key is gone from {}", self.keys.dir().display()),
+        })
+    }
+
+    /// Where the segment `name` lies, or what is held of it.
+    pub(crate) fn folder(&self, kind: Kind, name: SegmentName) -> PathBuf {
+        let below = if kind == Kind::Hold { "holds" } else { "segments" };
+        self.dir.join(below).join(name.to_string())
+    }
+
+    /// Whether the segment `name` has its final form.
+    pub(crate) fn is_sealed(&self, name: SegmentName) -> bool {
+        self.folder(Kind::Segment, name).join(SEALED).exists()
     }
 
     /// Closes a segment that is written, and opens it again: only then does sled keep a snapshot of where its pages are.
@@ -131,30 +209,62 @@ impl Shared {
         Ok(())
     }
 
-    /// The last sequence number synced to the segment `name`, if it is known.
-    pub(crate) fn synced_seq(&self, name: SegmentName) -> Option<u64> {
-        segment::synced_seq(&self.segments_dir, name)
+    /// Gives a segment its final form, which is the file `draft` in its folder, and removes the other one. Can be done again after a
+    /// crash.
+    pub(crate) fn finish_seal(&self, name: SegmentName, draft: &Path) -> Result<(), Error> {
+        let folder = self.folder(Kind::Segment, name);
+        let mut segments = lock(&self.segments);
+        if !segments.close(&name) {
+            return Err(still_read(&folder));
+        }
+        if draft.exists() {
+            fs::rename(draft, folder.join(SEALED)).map_err(Error::io("rename", draft))?;
+            sync(&folder)?;
+        }
+        segment::remove_database(&folder, SEALED)
     }
 
-    pub(crate) fn bytes_on_disk(&self, name: SegmentName) -> Result<u64, Error> {
-        segment::bytes_on_disk(&self.segments_dir.join(name.to_string()))
+    /// How far the segment `name` was synced, if it is known.
+    pub(crate) fn synced_up_to(&self, name: SegmentName) -> Option<Synced> {
+        segment::synced_up_to(&self.segments_dir(), name)
     }
 
-    /// Closes a segment and removes it from disk, if it is there. After an error it is still known, to be removed again.
-    pub(crate) fn remove_segment(&self, name: SegmentName) -> Result<(), Error> {
-        remove(&self.segments, &name, &self.segments_dir, &name.to_string())?;
-        self.names.write().unwrap_or_else(PoisonError::into_inner).retain(|known| *known != name);
+    pub(crate) fn bytes_on_disk(&self, kind: Kind, name: SegmentName) -> Result<u64, Error> {
+        segment::bytes_on_disk(&self.folder(kind, name))
+    }
+
+    /// Removes a segment in which there is nothing to keep, key and all, if it is there.
+    pub(crate) fn discard_segment(&self, name: SegmentName) -> Result<(), Error> {
+        self.forget_segments(&[name])?;
+        self.keys.destroy(Kind::Segment, [name.to_string().as_str()])?;
+        remove_folder(&self.folder(Kind::Segment, name))
+    }
+
+    /// Closes segments and takes them out of everybody's sight.
+    pub(crate) fn forget_segments(&self, names: &[SegmentName]) -> Result<(), Error> {
+        let mut segments = lock(&self.segments);
+        for name in names {
+            if !segments.close(name) {
+                return Err(still_read(&self.folder(Kind::Segment, *name)));
+            }
+        }
+        let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        known.segments.retain(|known| !names.contains(known));
+        known.held.retain(|known| !names.contains(known));
         Ok(())
     }
 
-    /// Whether the removal of the segment `name` failed half-way.
-    pub(crate) fn is_half_removed(&self, name: SegmentName) -> bool {
-        doomed(&self.segments_dir, &name.to_string()).exists()
+    /// Shows what is held of a segment that is gone.
+    pub(crate) fn add_held(&self, name: SegmentName) {
+        let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        known.held.push(name);
+        known.held.sort_unstable();
+        known.held.dedup();
     }
 
     /// The days that have summaries, oldest first.
     pub(crate) fn days(&self) -> Result<Vec<Date>, Error> {
-        let mut days: Vec<Date> = folders(&self.summaries_dir)?.iter().filter_map(|name| name.parse().ok()).collect();
+        let mut days: Vec<Date> = folders(&self.summaries_dir())?.iter().filter_map(|name| name.parse().ok()).collect();
         days.sort_unstable();
         Ok(days)
     }
@@ -162,19 +272,18 @@ impl Shared {
     /// The summaries of `date`; `None` when there are none.
     pub(crate) fn day(&self, date: Date) -> Result<Option<Arc<Day>>, Error> {
         let mut days = lock(&self.days);
-        let path = self.summaries_dir.join(date.to_string());
-        if !path.exists() {
+        if !self.day_dir(date).exists() {
             return Ok(None);
         }
-        days.get_or_open(date, || Day::open(&path)).map(Some)
+        days.get_or_open(date, || self.open_day(date)).map(Some)
     }
 
     /// Runs `write` with the summaries of `date`, which are made if there are none. After an error they are opened afresh,
     /// because sled never writes again to a database that failed once.
     pub(crate) fn write_day(&self, date: Date, write: impl FnOnce(&Day) -> Result<(), Error>) -> Result<(), Error> {
-        fs::create_dir_all(&self.summaries_dir).map_err(Error::io("create", &self.summaries_dir))?;
-        let path = self.summaries_dir.join(date.to_string());
-        let day = lock(&self.days).get_or_open(date, || Day::open(&path))?;
+        let summaries_dir = self.summaries_dir();
+        fs::create_dir_all(&summaries_dir).map_err(Error::io("create", &summaries_dir))?;
+        let day = lock(&self.days).get_or_open(date, || self.open_day(date))?;
         let written = write(&day);
         if written.is_err() {
             drop(day);
@@ -183,20 +292,42 @@ impl Shared {
         written
     }
 
-    /// Removes what is left of days of summaries whose removal failed half-way.
-    pub(crate) fn finish_summary_removals(&self) -> Result<(), Error> {
-        finish_removals(&self.summaries_dir)
+    fn open_day(&self, date: Date) -> Result<Day, Error> {
+        let (name, path) = (date.to_string(), self.day_dir(date));
+        let key = match self.keys.load(Kind::Summaries, &name)? {
+            Some(key) => key,
+            None if path.exists() => self.key(Kind::Summaries, &name)?,
+            None => self.keys.create(Kind::Summaries, &name)?,
+        };
+        Day::open(&path, &key)
     }
 
-    /// Closes a day of summaries and removes it from disk.
-    pub(crate) fn remove_day(&self, date: Date) -> Result<(), Error> {
-        remove(&self.days, &date, &self.summaries_dir, &date.to_string())
+    /// Closes a day of summaries, to remove it.
+    pub(crate) fn forget_day(&self, date: Date) -> Result<(), Error> {
+        if lock(&self.days).close(&date) { Ok(()) } else { Err(still_read(&self.day_dir(date))) }
+    }
+
+    pub(crate) fn day_dir(&self, date: Date) -> PathBuf {
+        self.summaries_dir().join(date.to_string())
+    }
+
+    pub(crate) fn segments_dir(&self) -> PathBuf {
+        self.dir.join("segments")
+    }
+
+    fn summaries_dir(&self) -> PathBuf {
+        self.dir.join("summaries")
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A cache is whole between any two statements, so a panic elsewhere leaves nothing half done.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn still_read(path: &Path) -> Error {
+    let source = std::io::Error::new(ErrorKind::ResourceBusy, "it is still being read; try again");
+    Error::Io { what: "close", path: path.to_owned(), source }
 }
 
 /// Names of the folders in `dir`; none if it does not exist.
@@ -212,48 +343,20 @@ fn folders(dir: &Path) -> Result<Vec<String>, Error> {
     list().map_err(Error::io("list", dir))
 }
 
-fn names(segments_dir: &Path) -> Result<Vec<SegmentName>, Error> {
-    let mut names: Vec<SegmentName> = folders(segments_dir)?.iter().filter_map(|name| name.parse().ok()).collect();
+fn names(dir: &Path) -> Result<Vec<SegmentName>, Error> {
+    let mut names: Vec<SegmentName> = folders(dir)?.iter().filter_map(|name| name.parse().ok()).collect();
     names.sort_unstable();
     Ok(names)
 }
 
-fn finish_removals(dir: &Path) -> Result<(), Error> {
-    for name in folders(dir)?.iter().filter(|name| name.starts_with(DISPOSING)) {
-        let path = dir.join(name);
-        fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
-    }
-    Ok(())
-}
-
-/// The folder `name` in `dir` once it is on its way out.
-fn doomed(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{DISPOSING}{name}"))
-}
-
-/// Closes the database of `key` and removes its folder `name`, which is out of sight from the first moment on. Goes on with a
-/// removal that failed half-way, and is content if there is nothing to remove.
-fn remove<K: PartialEq, T>(cache: &Mutex<Cache<K, T>>, key: &K, dir: &Path, name: &str) -> Result<(), Error> {
-    let path = dir.join(name);
-    let doomed = doomed(dir, name);
-    let remove_doomed = || match fs::remove_dir_all(&doomed) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", &doomed)(error)),
+/// Removes a folder and what is in it, if it is there.
+pub(crate) fn remove_folder(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
         _ => Ok(()),
-    };
-    remove_doomed()?;
-    {
-        let mut cache = lock(cache);
-        if !cache.close(key) {
-            return Err(Error::Io {
-                what: "remove",
-                path,
-                source: std::io::Error::new(ErrorKind::ResourceBusy, "it is still being read; try again"),
-            });
-        }
-        match fs::rename(&path, &doomed) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &path)(error)),
-            _ => {}
-        }
     }
-    remove_doomed()
+}
+
+pub(crate) fn sync(folder: &Path) -> Result<(), Error> {
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::entry::{Entry, Step};
 use crate::envelope::Envelope;
 use crate::event::{Outcome, RequestId, ResponseFinished, Tokens};
 
@@ -95,18 +96,29 @@ impl SummaryFold {
     }
 
     pub(crate) fn apply_envelope(&mut self, event: &Envelope<'_>) -> Option<Summary> {
-        let id = event.request?;
-        match &*event.kind {
-            "request.received" => {
-                self.sweep(event.at);
-                let Received { route, key } = serde_json::from_str(event.data.get()).ok()?;
-                let (at, heard_at) = (event.at, event.at);
-                self.in_flight.insert(id, InFlight { at, route, key, events: 1, heard_at });
+        let step = match &*event.kind {
+            "request.received" => Step::Received,
+            "response.finished" => Step::Finished,
+            _ => Step::Other,
+        };
+        self.take(event.at, event.request?, step, event.data.get())
+    }
+
+    pub(crate) fn apply_entry(&mut self, entry: &Entry) -> Option<Summary> {
+        self.take(entry.at, entry.request?, entry.step, entry.data())
+    }
+
+    fn take(&mut self, at: Timestamp, id: RequestId, step: Step, data: &str) -> Option<Summary> {
+        match step {
+            Step::Received => {
+                self.sweep(at);
+                let Received { route, key } = serde_json::from_str(data).ok()?;
+                self.in_flight.insert(id, InFlight { at, route, key, events: 1, heard_at: at });
                 None
             }
-            "response.finished" => {
+            Step::Finished => {
                 let InFlight { at, route, key, events, .. } = self.in_flight.remove(&id)?;
-                let end: ResponseFinished = serde_json::from_str(event.data.get()).ok()?;
+                let end: ResponseFinished = serde_json::from_str(data).ok()?;
                 Some(Summary {
                     id,
                     at,
@@ -123,11 +135,11 @@ impl SummaryFold {
                     events: events + 1,
                 })
             }
-            _ => {
+            Step::Other => {
                 // Frames that trail behind `response.finished` must not bring their request back.
                 if let Some(request) = self.in_flight.get_mut(&id) {
                     request.events += 1;
-                    request.heard_at = event.at;
+                    request.heard_at = at;
                 }
                 None
             }

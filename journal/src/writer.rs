@@ -1,50 +1,69 @@
 //! Writing the journal: one writer, one order.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use serde::Serialize;
 
 use crate::block::{Encoder, Lines, TEXT_MAX};
-use crate::envelope::Envelope;
+use crate::cipher::Link;
+use crate::compliance::{SegmentOpened, SegmentRecovered};
+use crate::entry::Entry;
 use crate::error::Error;
 use crate::event::{Draft, EventBody};
 use crate::format;
+use crate::keys::{Keys, Kind};
+use crate::ledger::{Ledger, LedgerHead, Record};
 use crate::lock::LockFile;
-use crate::reader::{Reader, segment_info};
+use crate::reader::Reader;
 use crate::recovery;
-use crate::scrub::Scrub;
-use crate::segment::{Segment, SegmentName};
+use crate::scrub::{NoScrub, Scrub};
+use crate::segment::{LiveSegment, Segment, SegmentName};
 use crate::shared::Shared;
 use crate::summaries::Day;
 use crate::summary::{Summary, SummaryFold};
 
 /// Most text that is kept to be written again, in bytes; more is synced at once. A longer event passes alone.
-const UNSYNCED_TEXT: usize = 4 * 1024 * 1024;
+const UNSYNCED_TEXT: usize = 64 * 1024 * 1024;
+
+/// What `{"seq":…,` and the line end add to an event at most.
+const NUMBER_MAX: usize = 32;
 
 /// How a journal is opened.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// How long a segment is written to before the next one begins. One hour by default.
     pub segment_period: Duration,
+    /// How large a segment may become, roughly, in bytes on disk, before the next one begins. 256 MiB by default.
+    pub segment_max_bytes: u64,
+    /// The file of the master key; made if there is none and the journal is new. By default a file among the journal's keys.
+    pub key_file: Option<PathBuf>,
     /// Whether to make the journal if there is none. True by default.
     pub create: bool,
 }
 
-/// A segment's name and age: what is known of it without opening it, unlike [`SegmentInfo`](crate::SegmentInfo).
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of a segment without opening it, unlike [`SegmentInfo`](crate::SegmentInfo).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SegmentAge {
     /// Its name, which is its folder.
     pub name: String,
     /// When it was opened, in whole seconds.
     pub opened_at: Timestamp,
+    /// What its files take, in bytes.
+    pub bytes: u64,
     /// Whether it is the newest one, which is still written to.
     pub live: bool,
+    /// Whether it has its final form.
+    pub sealed: bool,
+    /// Whether it is only what a hold kept of it.
+    pub held: bool,
 }
 
 /// The one writer of a journal.
@@ -55,10 +74,14 @@ pub struct SegmentAge {
 pub struct Journal {
     /// The segment written to; `None` in a journal that has none yet. Before `shared`, whose lock goes last.
     live: Option<Arc<Segment>>,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ledger: Ledger,
     scrub: Arc<dyn Scrub>,
     segment_period: Duration,
+    segment_max_bytes: u64,
     next_seq: u64,
+    /// The chain behind the last event that is durable.
+    durable: Link,
     /// Events that are in no block yet.
     open: Lines,
     encoder: Encoder,
@@ -68,19 +91,34 @@ pub struct Journal {
     failed: Option<SegmentName>,
     /// Whether no event says yet that the live segment was opened.
     unannounced: bool,
+    /// That the live segment was opened, until the ledger says so.
+    opened: Option<(Timestamp, SegmentOpened)>,
     fold: SummaryFold,
     /// Summaries that are to be stored, with the sequence number of their request's end. They are stored once that is
     /// durable, so that none tells of a request that the journal does not know.
     summaries: Vec<(u64, Summary)>,
     /// Days whose summaries are flushed and not synced.
-    unsynced_days: BTreeSet<Date>,
+    pub(crate) unsynced_days: BTreeSet<Date>,
+    /// The newest time that was found when the journal was opened.
+    last_known_time: Option<Timestamp>,
+}
+
+/// How a journal was found.
+struct End {
+    /// What has to be said about its last segment.
+    recovered: Option<SegmentRecovered>,
 }
 
 // === impl Options ===
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_period: Duration::from_secs(60 * 60), create: true }
+        Self {
+            segment_period: Duration::from_secs(60 * 60),
+            segment_max_bytes: 256 * 1024 * 1024,
+            key_file: None,
+            create: true,
+        }
     }
 }
 
@@ -90,7 +128,7 @@ impl Journal {
     /// Opens the journal in the folder `dir`, to be its only writer until this and its readers are dropped. After a
     /// crash, it goes on behind the last block that was written whole.
     ///
-    /// Fails with [`Error::NotFound`], [`Error::NewerFormat`] or [`Error::Locked`] before anything is changed.
+    /// Fails with [`Error::NotFound`], [`Error::OtherFormat`], [`Error::Locked`] or [`Error::Key`] before anything is changed.
     pub fn open(dir: &Path, options: Options, scrub: Arc<dyn Scrub>) -> Result<Self, Error> {
         let exists = format::check(dir)?;
         if !exists {
@@ -100,33 +138,50 @@ impl Journal {
             DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))?;
         }
         let lock = LockFile::acquire(dir)?;
+        let keys = Keys::open(dir, options.key_file.as_deref())?;
         // Again, under the lock: another process may have made it meanwhile.
         if !format::check(dir)? {
             format::declare(dir)?;
         }
         let crashed = lock.follows_a_crash();
-        let shared = Arc::new(Shared::open(dir, lock)?);
+        let ledger = Ledger::open(dir, &keys, Timestamp::now())?;
+        let shared = Arc::new(Shared::open(dir, keys, *ledger.public_key(), lock)?);
         let mut journal = Self {
+            last_known_time: exists.then(|| ledger.head().at),
+            ledger,
             scrub,
             segment_period: options.segment_period,
+            segment_max_bytes: options.segment_max_bytes,
             live: None,
             next_seq: 1,
+            durable: Link::ORIGIN,
             open: Lines::default(),
             encoder: Encoder::new().map_err(Error::io("compress for", dir))?,
             unsynced: Vec::new(),
             failed: None,
             unannounced: false,
+            opened: None,
             fold: SummaryFold::default(),
             summaries: Vec::new(),
             unsynced_days: BTreeSet::new(),
             shared,
         };
-        journal.find_end()?;
+        let End { recovered } = journal.find_end()?;
+        journal.finish_disposals()?;
+        journal.finish_seals()?;
+        journal.finish_releases()?;
         if crashed {
             let head = journal.shared.head();
             journal.summaries =
                 recovery::lost_summaries(&journal.shared)?.into_iter().map(|lost| (head, lost)).collect();
             journal.store_summaries()?;
+        }
+        if let Some(recovered) = recovered {
+            journal.append(&Draft {
+                at: Timestamp::now(),
+                request: None,
+                body: EventBody::SegmentRecovered(recovered),
+            })?;
         }
         Ok(journal)
     }
@@ -137,14 +192,44 @@ impl Journal {
     }
 
     /// Takes an event, scrubs it and gives it its sequence number, which is returned. A new segment begins first when the
-    /// period of the last one is over at the event's time; that is an event of its own.
+    /// period of the last one is over at the event's time; that is an event of its own. An event that is for the ledger
+    /// too is durable there when this returns.
     ///
     /// On an error the event was not taken. What was taken before is kept, and written again by whatever is called next, so
     /// that a disk that is full costs nothing but time.
     pub fn append(&mut self, draft: &Draft) -> Result<u64, Error> {
-        self.recover()?;
-        self.open_segment(draft.at)?;
-        self.push(draft)
+        let entry = self.entry(draft)?;
+        self.append_entry(&entry)
+    }
+
+    /// Serialises and scrubs an event, for [`append_entry`](Self::append_entry). Fails with [`Error::Scrub`] only.
+    pub fn entry(&self, draft: &Draft) -> Result<Entry, Error> {
+        Entry::new(draft, &*self.scrub)
+    }
+
+    /// Appends an event that was serialised and scrubbed before.
+    pub fn append_entry(&mut self, entry: &Entry) -> Result<u64, Error> {
+        self.make_ready(entry.at, entry.json.len())?;
+        if let Some(kind) = &entry.for_ledger {
+            self.ledger.append(&[Record { at: entry.at, kind, data: entry.data() }])?;
+        }
+        Ok(self.push(entry))
+    }
+
+    /// Appends events that are all for the ledger, with one write to it.
+    pub(crate) fn append_all(&mut self, at: Timestamp, bodies: Vec<EventBody>) -> Result<Vec<u64>, Error> {
+        let scrubbed = bodies.into_iter().map(|body| Entry::new(&Draft { at, request: None, body }, &*self.scrub));
+        let entries = scrubbed.collect::<Result<Vec<_>, _>>()?;
+        let mut records = Vec::with_capacity(entries.len());
+        for entry in &entries {
+            records.extend(entry.for_ledger.as_ref().map(|kind| Record { at, kind, data: entry.data() }));
+        }
+        self.ledger.append(&records)?;
+        let append = |entry: Entry| {
+            self.make_ready(at, entry.json.len())?;
+            Ok(self.push(&entry))
+        };
+        entries.into_iter().map(append).collect()
     }
 
     /// Makes everything appended so far visible to readers, and makes it survive a crash of the process and of the machine.
@@ -165,125 +250,144 @@ impl Journal {
         Ok(())
     }
 
-    /// How old the segments are, oldest first.
-    pub fn segment_ages(&self) -> Vec<SegmentAge> {
-        let names = self.shared.names();
-        let newest = names.last().copied();
-        let age = |name: SegmentName| SegmentAge {
-            name: name.to_string(),
-            opened_at: name.opened_at,
-            live: Some(name) == newest,
+    /// The segments, oldest first, and among them what is held of those that are gone.
+    pub fn segments(&self) -> Result<Vec<SegmentAge>, Error> {
+        let newest = self.shared.live();
+        let age = |name: SegmentName| {
+            let held = !self.shared.segments().contains(&name);
+            let kind = if held { Kind::Hold } else { Kind::Segment };
+            Ok(SegmentAge {
+                name: name.to_string(),
+                opened_at: name.opened_at,
+                bytes: self.shared.bytes_on_disk(kind, name)?,
+                live: Some(name) == newest,
+                sealed: held || self.shared.is_sealed(name),
+                held,
+            })
         };
-        names.into_iter().map(age).collect()
+        self.shared.names().into_iter().map(age).collect()
+    }
+
+    /// The end of the ledger: whoever keeps it elsewhere can later tell that nothing before it was rewritten.
+    pub fn ledger_head(&self) -> &LedgerHead {
+        self.ledger.head()
+    }
+
+    /// The newest time that was found when the journal was opened: that of the ledger's last entry or of the last event, whichever
+    /// is later. `None` for a journal that was just made.
+    pub fn last_known_time(&self) -> Option<Timestamp> {
+        self.last_known_time
+    }
+
+    /// The digest of the retention policy that the ledger says is in force.
+    pub fn policy_digest(&self) -> Option<String> {
+        self.ledger.state().policy.clone()
+    }
+
+    /// Records how far the journal is, so that the ledger's head stands for it.
+    pub fn anchor(&mut self, at: Timestamp) -> Result<LedgerHead, Error> {
+        self.flush()?;
+        let body = EventBody::JournalAnchored { seq: self.shared.head(), link: self.durable.to_string() };
+        self.append(&Draft { at, request: None, body })?;
+        Ok(self.ledger.head().clone())
     }
 
     /// Begins a new segment before the period of the newest one is over, so that this one can be disposed of: on a quiet
     /// service no event may come to do it in time. Without an event in it, the newest one stays.
     pub fn begin_segment(&mut self, at: Timestamp) -> Result<(), Error> {
         self.recover()?;
-        if self.live.as_ref().is_some_and(|live| live.name().first_seq < self.next_seq) {
+        if self.live.as_ref().is_some_and(|_| self.live_name().is_some_and(|name| name.first_seq < self.next_seq)) {
             self.end_segment()?;
         }
         self.open_segment(at)
     }
 
-    /// Destroys the segment `name`, which must not be the newest one, and returns the sequence number of the
-    /// `segment.disposed` event that says so. The event is durable before the segment is gone; after a crash in between,
-    /// the segment is still there and is to be disposed of again.
-    pub fn dispose_segment(&mut self, name: &str, at: Timestamp, reason: &str) -> Result<u64, Error> {
-        let no_such = || Error::NoSuchSegment { segment: name.to_owned() };
-        let parsed: SegmentName = name.parse().map_err(|()| no_such())?;
-        if self.shared.live() == Some(parsed) {
-            return Err(Error::SegmentInUse { segment: name.to_owned() });
-        }
-        if !self.shared.names().contains(&parsed) {
-            return Err(no_such());
-        }
-        let last_seq = match segment_info(&self.shared, parsed)? {
-            Some(info) => Some(info.last_seq),
-            // Of one that could not be removed to the end, only its successor knows.
-            None if self.shared.is_half_removed(parsed) => self.shared.last_seq_before_next(parsed),
-            None => None,
-        };
-        let last_seq = last_seq.ok_or_else(no_such)?;
-        let body = EventBody::SegmentDisposed {
-            segment: name.to_owned(),
-            first_seq: parsed.first_seq,
-            last_seq,
-            reason: reason.to_owned(),
-        };
-        let seq = self.append(&Draft { at, request: None, body })?;
-        self.flush()?;
-        self.shared.remove_segment(parsed)?;
-        Ok(seq)
-    }
-
-    /// Destroys the summaries of all days before `date` (UTC) and returns how many days those were.
-    pub fn dispose_summaries_before(&mut self, date: Date) -> Result<usize, Error> {
-        self.shared.finish_summary_removals()?;
-        let mut days = self.shared.days()?;
-        days.retain(|day| *day < date);
-        for day in &days {
-            self.shared.remove_day(*day)?;
-            self.unsynced_days.remove(day);
-        }
-        Ok(days.len())
-    }
-
     /// Opens the last segment and goes to its end. A damaged one is left as it is, and the next event begins another.
-    fn find_end(&mut self) -> Result<(), Error> {
-        let Some(name) = self.shared.live() else { return Ok(()) };
-        let live = match (self.shared.segment(name), self.shared.synced_seq(name)) {
-            (Ok(None), _) => return Ok(()),
-            (Ok(Some(live)), _) => live,
+    fn find_end(&mut self) -> Result<End, Error> {
+        let Some(name) = self.shared.live() else { return Ok(End { recovered: None }) };
+        let segment = match (self.shared.segment(name), self.shared.synced_up_to(name)) {
+            (Ok(None), _) => return Ok(End { recovered: None }),
+            (Ok(Some(segment)), _) => segment,
             (Err(error), None) if self.shared.is_half_made(name) => {
                 tracing::warn!(%error, segment = %name, "a segment of the journal was never finished; it is begun again");
-                self.go_on_after(name.first_seq - 1);
-                return self.shared.remove_segment(name);
+                self.shared.discard_segment(name)?;
+                return self.find_end();
             }
-            (Err(error @ Error::Damaged { .. }), Some(synced)) if synced >= name.first_seq => {
+            (Err(error @ Error::Damaged { .. }), Some(synced)) if synced.seq >= name.first_seq => {
                 tracing::error!(%error, "the journal's last segment cannot be read; going on after it");
-                self.go_on_after(synced);
-                return Ok(());
+                self.go_on_after(synced.seq, synced.link);
+                let (segment, lost_up_to) = (name.to_string(), Some(synced.seq));
+                let recovered = SegmentRecovered { segment, last_seq: name.first_seq - 1, lost_up_to, torn: false };
+                return Ok(End { recovered: Some(recovered) });
             }
             (Err(error), _) => return Err(error),
         };
+        let live = match &*segment {
+            Segment::Live(live) => live,
+            Segment::Sealed(sealed) => {
+                self.go_on_after(sealed.last_seq(), sealed.head());
+                return Ok(End { recovered: None });
+            }
+        };
         let tail = live.tail();
-        if let Some(lost) = live.lost_up_to() {
-            tracing::error!(segment = %name, last = tail.last_seq, lost, "the journal's last segment has lost events");
-            self.go_on_after(lost);
-            return Ok(());
+        let lost = live.lost();
+        let recovered = (tail.torn || lost.is_some()).then(|| SegmentRecovered {
+            segment: name.to_string(),
+            last_seq: tail.last_seq,
+            lost_up_to: lost.map(|synced| synced.seq),
+            torn: tail.torn,
+        });
+        if let Some(lost) = lost {
+            tracing::error!(segment = %name, last = tail.last_seq, lost = lost.seq, "the journal's last segment has lost events");
+            self.go_on_after(lost.seq, lost.link);
+            return Ok(End { recovered });
         }
-        self.go_on_after(tail.last_seq);
         if tail.blocks == 0 {
             // A torn one can neither be written to nor be followed by another with the same first number. One of which
             // nothing was written would take events that are younger than its name says, and they would go too early.
-            drop(live);
-            return self.shared.remove_segment(name);
+            drop(segment);
+            self.shared.discard_segment(name)?;
+            let before = self.find_end()?;
+            return Ok(End { recovered: recovered.or(before.recovered) });
         }
-        self.live = Some(live);
-        Ok(())
+        self.go_on_after(tail.last_seq, tail.link);
+        if let Some(last) = live.last_time() {
+            self.last_known_time = self.last_known_time.max(Some(last));
+        }
+        if !self.ledger.state().segments.contains_key(&name.to_string()) {
+            let start = live.start()?.to_string();
+            self.opened = Some((name.opened_at, SegmentOpened { segment: name.to_string(), start }));
+            self.record_opening()?;
+        }
+        self.live = Some(segment);
+        Ok(End { recovered })
     }
 
-    fn go_on_after(&mut self, seq: u64) {
+    fn go_on_after(&mut self, seq: u64, link: Link) {
         self.next_seq = seq + 1;
+        self.durable = link;
         self.shared.set_head(seq);
+    }
+
+    fn live_name(&self) -> Option<SegmentName> {
+        self.live.as_deref().map(|segment| as_live(segment).name())
     }
 
     /// The segment that takes an event of the time `at`: the live one, or a new one that becomes live.
     fn segment_for(&mut self, at: Timestamp) -> Result<SegmentName, Error> {
-        if let Some(live) = &self.live {
-            let name = live.name();
-            let is_over =
+        if let Some(segment) = &self.live {
+            let (name, tail) = (as_live(segment).name(), as_live(segment).tail());
+            let is_old =
                 Duration::try_from(at.duration_since(name.opened_at)).is_ok_and(|age| age >= self.segment_period);
+            let is_over = is_old || tail.bytes >= self.segment_max_bytes;
             // An empty segment is never over: its successor would have the same first number.
-            if !live.tail().torn && (!is_over || self.next_seq == name.first_seq) {
+            if !tail.torn && (!is_over || self.next_seq == name.first_seq) {
                 return Ok(name);
             }
             self.end_segment()?;
         }
         let name = SegmentName::new(self.next_seq, at);
-        self.live = Some(self.shared.create_segment(name)?);
+        self.live = Some(self.shared.create_segment(name, self.durable)?);
         self.unannounced = true;
         Ok(name)
     }
@@ -292,11 +396,26 @@ impl Journal {
     fn open_segment(&mut self, at: Timestamp) -> Result<(), Error> {
         let live = self.segment_for(at)?;
         if self.unannounced {
-            let body = EventBody::SegmentOpened { segment: live.to_string() };
-            self.push(&Draft { at, request: None, body })?;
+            let opened = SegmentOpened { segment: live.to_string(), start: self.durable.to_string() };
+            self.opened = Some((at, opened.clone()));
+            let body = EventBody::SegmentOpened(opened);
+            let entry = Entry::new(&Draft { at, request: None, body }, &NoScrub)?;
+            self.make_room(entry.json.len())?;
+            self.push(&entry);
             self.unannounced = false;
         }
         Ok(())
+    }
+
+    /// Sees to it that an event of `len` bytes and of the time `at` can be pushed.
+    fn make_ready(&mut self, at: Timestamp, len: usize) -> Result<(), Error> {
+        self.recover()?;
+        self.open_segment(at)?;
+        self.make_room(len)
+    }
+
+    fn make_room(&mut self, len: usize) -> Result<(), Error> {
+        if self.open.text.len() + len + NUMBER_MAX > TEXT_MAX { self.write_block() } else { Ok(()) }
     }
 
     /// After the live segment failed: begins another at the first event that is not durable, and writes there what the
@@ -307,14 +426,18 @@ impl Journal {
         // Before there is another segment, because a crash makes only the last one be searched for lost summaries.
         self.store_summaries()?;
         self.sync_summaries()?;
+        if failed.first_seq <= self.shared.head() {
+            self.record_opening()?;
+        }
         // It holds events as old as those of the failed one, so it must go as early.
         let name = SegmentName { first_seq: self.shared.head() + 1, ..failed };
-        let live = self.shared.create_segment(name)?;
+        let live = self.shared.create_segment(name, self.durable)?;
         self.failed = None;
         self.live = Some(Arc::clone(&live));
         self.unannounced = true;
         let encoder = &mut self.encoder;
-        let written = self.unsynced.iter().try_for_each(|lines| live.write(encoder, lines));
+        let written = self.unsynced.iter().try_for_each(|lines| as_live(&live).write(encoder, lines));
+        drop(live);
         self.unless_failed(written)?;
         if name != failed {
             self.settle(failed);
@@ -325,8 +448,9 @@ impl Journal {
     /// Gives the live segment up if `result` is an error.
     fn unless_failed(&mut self, result: Result<(), Error>) -> Result<(), Error> {
         if result.is_err()
-            && let Some(name) = self.live.take().map(|live| live.name())
+            && let Some(name) = self.live_name()
         {
+            self.live = None;
             self.failed = Some(name);
             self.shared.close_segment(name);
         }
@@ -335,7 +459,7 @@ impl Journal {
 
     /// Closes the segment written to, if there is one. The next event begins another.
     fn end_segment(&mut self) -> Result<(), Error> {
-        let Some(name) = self.live.as_ref().map(|live| live.name()) else { return Ok(()) };
+        let Some(name) = self.live_name() else { return Ok(()) };
         self.flush()?;
         self.sync_summaries()?;
         self.live = None;
@@ -349,38 +473,26 @@ impl Journal {
         }
     }
 
-    fn push(&mut self, draft: &Draft) -> Result<u64, Error> {
-        let mut json = serde_json::to_string(draft)
-            .map_err(|error| Error::Scrub { what: format!("it does not serialise: {error}") })?;
-        self.scrub.scrub(&mut json);
-        let broken = |what: &str| Error::Scrub { what: what.to_owned() };
-        let members = json.strip_prefix('{').ok_or_else(|| broken("it does not begin with a brace"))?;
-        if json.contains('\n') {
-            return Err(broken("it has a line break"));
-        }
-        let event = Envelope::parse(&json).map_err(|error| {
-            broken(&format!("it is no JSON object with at, type and data (column {})", error.column()))
-        })?;
-
+    /// Takes an event for which there is room.
+    fn push(&mut self, entry: &Entry) -> u64 {
         let seq = self.next_seq;
-        let line = format!("{{\"seq\":{seq},{members}\n");
-        if self.open.text.len() + line.len() > TEXT_MAX {
-            self.write_block()?;
-        }
         if self.open.events == 0 {
             self.open.first_seq = seq;
+            self.open.text.reserve(TEXT_MAX);
         }
-        self.open.text.push_str(&line);
+        write!(self.open.text, "{{\"seq\":{seq},").expect("a string takes everything");
+        self.open.text.push_str(&entry.json[1..]);
+        self.open.text.push('\n');
         self.open.events += 1;
         self.next_seq += 1;
-        self.summaries.extend(self.fold.apply_envelope(&event).map(|summary| (seq, summary)));
-        Ok(seq)
+        self.summaries.extend(self.fold.apply_entry(entry).map(|summary| (seq, summary)));
+        seq
     }
 
     /// Writes the events in memory as a block, if there are any.
     fn write_block(&mut self) -> Result<(), Error> {
-        let Some(live) = self.live.as_ref().filter(|_| self.open.events > 0) else { return Ok(()) };
-        let written = live.write(&mut self.encoder, &self.open);
+        let Some(live) = self.live.as_deref().filter(|_| self.open.events > 0) else { return Ok(()) };
+        let written = as_live(live).write(&mut self.encoder, &self.open);
         self.unless_failed(written)?;
         self.unsynced.push(std::mem::take(&mut self.open));
         if self.unsynced.iter().map(|lines| lines.text.len()).sum::<usize>() > UNSYNCED_TEXT {
@@ -391,11 +503,22 @@ impl Journal {
 
     /// Makes the blocks written durable and visible.
     fn sync(&mut self) -> Result<(), Error> {
-        let (Some(live), Some(last)) = (&self.live, self.unsynced.last()) else { return Ok(()) };
-        let (synced, last_seq) = (live.sync(), last.last_seq());
-        self.unless_failed(synced)?;
-        self.shared.set_head(last_seq);
-        self.unsynced.clear();
+        if let (Some(live), Some(last)) = (self.live.as_deref(), self.unsynced.last()) {
+            let (synced, last_seq, link) = (as_live(live).sync(), last.last_seq(), as_live(live).tail().link);
+            self.unless_failed(synced)?;
+            self.shared.set_head(last_seq);
+            self.durable = link;
+            self.unsynced.clear();
+        }
+        self.record_opening()
+    }
+
+    /// Tells the ledger of a segment that is durable, so that it is missed if it vanishes.
+    fn record_opening(&mut self) -> Result<(), Error> {
+        let Some((at, opened)) = &self.opened else { return Ok(()) };
+        let data = serde_json::to_string(opened).expect("strings serialise");
+        self.ledger.append(&[Record { at: *at, kind: "segment.opened", data: &data }])?;
+        self.opened = None;
         Ok(())
     }
 
@@ -421,5 +544,13 @@ impl Journal {
         }
         self.unsynced_days.clear();
         Ok(())
+    }
+}
+
+/// The segment that is written to.
+fn as_live(segment: &Segment) -> &LiveSegment {
+    match segment {
+        Segment::Live(live) => live,
+        Segment::Sealed(_) => unreachable!("only a segment that is not written to is sealed"),
     }
 }

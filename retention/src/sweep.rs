@@ -1,145 +1,196 @@
-//! What is due, and its disposal.
+//! The disposal of what is due.
+
+use std::slice;
 
 use jiff::Timestamp;
-use journal::{Journal, SegmentAge};
+use journal::{Authority, Disposal, Draft, EventBody, Journal, SegmentAge};
 
+use crate::clock::{Clock, Now};
+use crate::plan::{Due, Plan, Reason, plan};
 use crate::policy::Policy;
+use crate::report::{Error, Report, State};
 
-/// What a sweep did. Everything in it is durable.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Report {
-    /// The segments that are gone, oldest first.
-    pub segments: Vec<Disposed>,
-    /// How many days of summaries are gone.
-    pub summary_days: usize,
+/// Sweeps a journal again and again, and remembers what it needs to know whether the clock can be trusted.
+#[derive(Debug)]
+pub struct Sweeper {
+    policy: Policy,
+    clock: Clock,
+    state: State,
 }
 
-/// A segment that is gone.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Disposed {
-    /// The segment's name.
-    pub segment: String,
-    /// The sequence number of the `segment.disposed` event that says so.
-    pub seq: u64,
+/// One sweep under way.
+struct Sweep<'a> {
+    journal: &'a mut Journal,
+    policy: &'a Policy,
+    authority: Authority,
+    at: Timestamp,
+    report: Report,
+    /// What failed and why, in order.
+    failures: Vec<(String, journal::Error)>,
 }
 
-/// Not everything that is due is gone. The next sweep tries again.
-#[derive(Debug, thiserror::Error)]
-#[error("{failures} of what is due for disposal could not be disposed of, first {what}: {source}")]
-pub struct Error {
-    /// What was disposed of nevertheless.
-    pub report: Report,
-    /// How many segments failed, plus one if summaries did.
-    pub failures: usize,
-    /// The first that failed: `segment …` or `summaries`.
-    pub what: String,
-    /// Why it did.
-    pub source: Box<journal::Error>,
+fn disposal(due: &Due) -> Disposal {
+    Disposal { segment: due.segment.clone(), reason: due.reason.to_string() }
 }
 
-/// The segments whose time is up at `now`, out of all `segments` in order. The newest one can be among them: it is to be
-/// disposed of as well, after another was begun.
-///
-/// A segment's time is up when its oldest event, by when it was opened, reaches the policy's time for content. One that was
-/// opened after `now`, while the clock was ahead, counts as opened when its successor was.
-pub fn plan(segments: &[SegmentAge], now: Timestamp, policy: Policy) -> Vec<&SegmentAge> {
-    let mut due = Vec::new();
-    let mut opened_at = now;
-    for segment in segments.iter().rev() {
-        if segment.opened_at <= now {
-            opened_at = segment.opened_at;
+// === impl Sweeper ===
+
+impl Sweeper {
+    /// `last_known` is [`Journal::last_known_time`] before anything of this run was appended; `None` for a journal that is
+    /// empty. If `now` is past it by more than ten sweep intervals, sweeps wait for an hour or for
+    /// [`confirm_clock`](Self::confirm_clock).
+    pub fn new(policy: Policy, last_known: Option<Timestamp>, now: Now) -> Self {
+        let clock = Clock::new(policy.terms().sweep_interval, last_known, now);
+        let waiting = clock.wait(now);
+        let state = State { policy: policy.digest(), waiting, last_sweep: None, last_error: None };
+        Self { policy, clock, state }
+    }
+
+    /// What it sweeps by.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// How it is getting on.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Somebody looked at the wall clock and says that it is right, so that no sweep waits for it until it jumps again.
+    pub fn confirm_clock(&mut self) {
+        self.clock.confirm();
+        self.state.waiting = None;
+    }
+
+    /// Puts the policy on record if it is another than before, and disposes of what is due at `now` in the name of `actor`:
+    /// segments, what is no longer held, summaries and months of the ledger. What fails does not keep the rest from going.
+    ///
+    /// If the wall clock jumped ahead, or may be wrong since the start, this does nothing at all, so that no record
+    /// bears a wrong time, and [says so](Report::skipped).
+    pub fn sweep(&mut self, journal: &mut Journal, now: Now, actor: &str) -> Result<Report, Error> {
+        self.state.waiting = self.clock.check(now);
+        if let Some(wait) = &self.state.waiting {
+            return Ok(Report { skipped: Some(wait.clone()), ..Report::new(now.wall) });
         }
-        if policy.ends_content_of(opened_at, now) {
-            due.push(segment);
-        }
-    }
-    due.reverse();
-    due
-}
-
-/// Disposes of the segments and of the days of summaries whose time is up at `now`. What fails does not keep the rest from
-/// going.
-pub fn sweep(journal: &mut Journal, now: Timestamp, policy: Policy) -> Result<Report, Error> {
-    let ages = journal.segment_ages();
-    let mut due = plan(&ages, now, policy);
-    let mut report = Report::default();
-    let mut failures = Vec::new();
-    // First of all, so that the disposals are told in a segment that stays.
-    if let Some(newest) = ages.last().filter(|newest| must_end(newest, &due, now))
-        && let Err(error) = journal.begin_segment(now)
-    {
-        due.retain(|segment| !segment.live);
-        failures.push((format!("segment {}", newest.name), error));
-    }
-    for SegmentAge { name, .. } in due {
-        match journal.dispose_segment(name, now, &policy.reason()) {
-            Ok(seq) => report.segments.push(Disposed { segment: name.clone(), seq }),
-            Err(error) => failures.push((format!("segment {name}"), error)),
-        }
-    }
-    if let Some(date) = policy.first_day_kept(now) {
-        match journal.dispose_summaries_before(date) {
-            Ok(days) => report.summary_days = days,
-            Err(error) => failures.push(("summaries".to_owned(), error)),
-        }
-    }
-    let count = failures.len();
-    match failures.into_iter().next() {
-        None => Ok(report),
-        Some((what, source)) => Err(Error { report, failures: count, what, source: Box::new(source) }),
+        let authority = Authority { actor: actor.to_owned(), policy: self.state.policy.clone() };
+        let policy = &self.policy;
+        let sweep =
+            Sweep { journal, policy, authority, at: now.wall, report: Report::new(now.wall), failures: Vec::new() };
+        let swept = sweep.run();
+        self.state.last_sweep = Some(swept.as_ref().unwrap_or_else(|error| &*error.report).clone());
+        self.state.last_error = swept.as_ref().err().map(ToString::to_string);
+        swept
     }
 }
 
-/// Whether the newest segment must not be written to any longer: its own time is up, or it was opened while the clock was
-/// ahead, so that neither its period nor its time would be over before the clock gets there again.
-fn must_end(newest: &SegmentAge, due: &[&SegmentAge], now: Timestamp) -> bool {
-    due.contains(&newest) || newest.opened_at > now
-}
+// === impl Sweep ===
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
+impl Sweep<'_> {
+    fn run(mut self) -> Result<Report, Error> {
+        // First of all: what disposals name must be on record.
+        self.record_policy();
+        let segments = self.segments();
+        let plan = plan(&segments, self.at, self.policy);
+        self.report.max_bytes_struck = plan.max_bytes_struck;
+        self.dispose_of_segments(&plan);
+        self.dispose_of_the_rest(&plan);
 
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    fn due(opened: &[&str], now: &str) -> Vec<usize> {
-        let age = |(n, opened_at): (usize, &&str)| SegmentAge {
-            name: n.to_string(),
-            opened_at: format!("2026-11-{opened_at}:00Z").parse().unwrap(),
-            live: n + 1 == opened.len(),
-        };
-        let ages: Vec<_> = opened.iter().enumerate().map(age).collect();
-        let now = format!("2026-11-{now}:00Z").parse().unwrap();
-        let policy = Policy::try_new(HOUR * 24, HOUR * 24).unwrap();
-        plan(&ages, now, policy).into_iter().map(|segment| segment.name.parse().unwrap()).collect()
+        let Self { report, failures, .. } = self;
+        let count = failures.len();
+        match failures.into_iter().next() {
+            None => Ok(report),
+            Some((what, source)) => {
+                Err(Error { report: Box::new(report), failures: count, what, source: Box::new(source) })
+            }
+        }
     }
 
-    #[test]
-    fn a_segment_is_due_at_the_moment_its_oldest_event_reaches_the_time() {
-        let opened = ["20T10:00", "20T11:00", "20T12:00"];
-        assert!(due(&opened, "21T09:59").is_empty());
-        assert_eq!(due(&opened, "21T10:00"), [0]);
-        assert_eq!(due(&opened, "21T11:59"), [0, 1]);
+    fn record_policy(&mut self) {
+        let digest = &self.authority.policy;
+        if self.journal.policy_digest().as_ref() == Some(digest) {
+            return;
+        }
+        let body = EventBody::PolicyChanged { digest: digest.clone(), policy: self.policy.to_json() };
+        match self.journal.append(&Draft { at: self.at, request: None, body }) {
+            Ok(_) => self.report.policy_changed = true,
+            Err(error) => self.failed("policy record", error),
+        }
     }
 
-    #[test]
-    fn the_newest_is_due_like_the_others() {
-        assert_eq!(due(&["20T10:00"], "21T10:00"), [0]);
-        assert!(due(&[], "21T10:00").is_empty());
+    /// All there are; none if that cannot be known, so that none is due.
+    fn segments(&mut self) -> Vec<SegmentAge> {
+        self.journal.segments().unwrap_or_else(|error| {
+            self.failed("segments", error);
+            Vec::new()
+        })
     }
 
-    #[test]
-    fn a_clock_that_was_ahead_keeps_nothing_longer() {
-        let opened = ["20T10:00", "29T00:00", "20T11:00", "20T12:00"];
-        assert_eq!(due(&opened, "21T10:30"), [0]);
-        assert_eq!(due(&opened, "21T11:00"), [0, 1, 2]);
+    fn dispose_of_segments(&mut self, plan: &Plan) {
+        let mut due = plan.segments.clone();
+        // Before the disposals, so that they are told in a segment that stays.
+        if let Some(newest) = &plan.end_first
+            && let Err(error) = self.journal.begin_segment(self.at)
+        {
+            due.retain(|due| due.segment != *newest);
+            self.failed(&format!("segment {newest}"), error);
+        }
+        if due.is_empty() {
+            return;
+        }
+        let disposals: Vec<_> = due.iter().map(disposal).collect();
+        match self.journal.dispose(&disposals, &self.authority, self.at) {
+            Ok(gone) => {
+                due.retain(|due| gone.iter().any(|gone| gone.segment == due.segment));
+                self.report.segments = due;
+            }
+            Err(error) => self.dispose_one_by_one(due, error),
+        }
     }
 
-    #[test]
-    fn a_clock_that_was_behind_lets_only_its_own_go_early() {
-        assert_eq!(due(&["20T10:00", "18T00:00", "20T12:00"], "20T13:00"), [1]);
-        assert!(due(&["20T10:00", "20T11:00"], "01T00:00").is_empty());
+    /// After all of `due` at once broke off because of one of them.
+    fn dispose_one_by_one(&mut self, due: Vec<Due>, error: journal::Error) {
+        let failures_before = self.failures.len();
+        let left = self.segments();
+        for due in due {
+            // What was on its way out already goes on from there.
+            if !left.iter().any(|segment| segment.name == due.segment && !segment.held) {
+                continue;
+            }
+            match self.journal.dispose(slice::from_ref(&disposal(&due)), &self.authority, self.at) {
+                Ok(_) => self.report.segments.push(due),
+                Err(error) => self.failed(&format!("segment {}", due.segment), error),
+            }
+        }
+        let is_told = self.failures.len() > failures_before;
+        // Of one that is gone meanwhile nobody has to hear.
+        if !is_told && !matches!(error, journal::Error::NoSuchSegment { .. }) {
+            self.failed("segments", error);
+        }
+    }
+
+    fn dispose_of_the_rest(&mut self, plan: &Plan) {
+        match self.journal.release_holds(&self.authority, self.at) {
+            Ok(holds) => self.report.holds_released = holds,
+            Err(error) => self.failed("holds", error),
+        }
+        let terms = self.policy.terms();
+        if let Some(date) = plan.summaries_before {
+            let reason = Reason::SummaryTtl(terms.summary_ttl).to_string();
+            match self.journal.dispose_summaries_before(date, &reason, &self.authority, self.at) {
+                Ok(days) => self.report.summary_days = days,
+                Err(error) => self.failed("summaries", error),
+            }
+        }
+        if let Some(cut) = plan.ledger_cut() {
+            let reason = Reason::LedgerTtl(terms.ledger_ttl).to_string();
+            match self.journal.dispose_ledger_before(cut, &reason, &self.authority, self.at) {
+                Ok(months) => self.report.ledger_months = months,
+                Err(error) => self.failed("ledger", error),
+            }
+        }
+    }
+
+    fn failed(&mut self, what: &str, error: journal::Error) {
+        self.failures.push((what.to_owned(), error));
     }
 }

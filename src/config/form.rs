@@ -59,7 +59,7 @@ pub enum Period {}
 
 /// A number of bytes: `16777216` or `16MiB`. Never zero.
 #[derive(Debug)]
-pub enum Size {}
+pub struct Size<T>(PhantomData<T>);
 
 /// A name of any kind: text that is not empty and has no control characters.
 #[derive(Debug)]
@@ -145,6 +145,26 @@ choice! {
         WorkspaceWrite = "workspace-write",
         /// Anything.
         DangerFullAccess = "danger-full-access",
+    }
+}
+
+choice! {
+    /// When what happened is on disk.
+    Durability {
+        /// Within a short time, whatever the request does.
+        Interval = "interval",
+        /// Before the last byte of the answer that it belongs to leaves.
+        BeforeFinalByte = "before_final_byte",
+    }
+}
+
+choice! {
+    /// What happens to requests while the journal cannot be written.
+    OnFailure {
+        /// They are refused.
+        Refuse = "refuse",
+        /// They are served, and what could not be recorded is counted.
+        Continue = "continue",
     }
 }
 
@@ -296,14 +316,14 @@ impl Form for Period {
 
 // === impl Size ===
 
-impl Form for Size {
-    type Value = usize;
+impl<T: Copy + TryFrom<u64> + TryInto<u128, Error: fmt::Debug>> Form for Size<T> {
+    type Value = T;
 
     const KINDS: &'static [&'static str] = &["integer", "string"];
 
-    fn parse(text: &str) -> Result<usize, String> {
+    fn parse(text: &str) -> Result<T, String> {
         let bytes = parse_with_unit(text, SIZE_UNITS).filter(|bytes| *bytes > 0);
-        let bytes = bytes.and_then(|bytes| usize::try_from(bytes).ok());
+        let bytes = bytes.and_then(|bytes| T::try_from(bytes).ok());
         bytes.ok_or_else(|| format!("{} is not a size", quote(text)))
     }
 
@@ -311,8 +331,8 @@ impl Form for Size {
         "a whole number of bytes above zero, or with a unit (`KiB`, `MiB`, `GiB`), such as `16MiB`".to_owned()
     }
 
-    fn show(value: &usize) -> String {
-        show_with_unit(*value as u128, SIZE_UNITS)
+    fn show(value: &T) -> String {
+        show_with_unit((*value).try_into().expect("no size is negative"), SIZE_UNITS)
     }
 }
 
@@ -477,10 +497,10 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        assert_eq!(Size::parse("16777216"), Size::parse("16MiB"));
-        assert_eq!(read::<Size>("1536KiB"), Ok("1536KiB".into()));
+        assert_eq!(Size::<u64>::parse("16777216"), Size::<u64>::parse("16MiB"));
+        assert_eq!(read::<Size<u64>>("1536KiB"), Ok("1536KiB".into()));
         for wrong in ["", "0", "16MB", "1.5MiB", "-1", "MiB", "99999999999GiB"] {
-            assert!(Size::parse(wrong).is_err(), "{wrong:?} is no size");
+            assert!(Size::<u64>::parse(wrong).is_err(), "{wrong:?} is no size");
         }
     }
 
@@ -546,8 +566,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_back(bytes in 1_usize..1 << 40, seconds in 1_u64..1 << 31) {
-            prop_assert_eq!(Size::parse(&Size::show(&bytes)), Ok(bytes));
+        fn what_is_shown_reads_back(bytes in 1_u64..1 << 40, seconds in 1_u64..1 << 31) {
+            prop_assert_eq!(Size::<u64>::parse(&Size::<u64>::show(&bytes)), Ok(bytes));
             let period = Duration::from_secs(seconds);
             prop_assert_eq!(Period::parse(&Period::show(&period)), Ok(period));
         }

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use self::Fallback::{Folder as InFolder, Text, Unset};
 use super::form::{
-    BaseUrl, Count, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, Period, SandboxMode, Secret, Size,
+    BaseUrl, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, OnFailure, Period, SandboxMode,
 };
-use super::form::{Stage, Switch};
+use super::form::{Secret, Size, Stage, Switch};
 use super::layers::Layers;
 use super::mistake::Warning;
 use super::models::Models;
@@ -158,7 +158,7 @@ settings! {
     /// Which family of model names `/v1/models` advertises; both are accepted.
     stage: Stage { key: "server.env", env: "PROXY_ENV", default: Text("prod") }
     /// Largest request body; a larger one is refused with 413.
-    max_body_bytes: Size { key: "server.max_body_bytes", env: "PROXY_MAX_BODY_BYTES", default: Text("16MiB") }
+    max_body_bytes: Size<usize> { key: "server.max_body_bytes", env: "PROXY_MAX_BODY_BYTES", default: Text("16MiB") }
     /// Longest time for one request as a whole; then 504.
     timeout: Millis<1> { key: "server.timeout_ms", env: "PROXY_TIMEOUT_MS", default: Text("300000") }
     /// Longest silence of the worker within a turn; then 504. Slow reasoning sends nothing for long.
@@ -223,10 +223,31 @@ settings! {
 
     /// Time that one segment of the journal covers.
     segment_period: Period { key: "journal.segment_period", env: "PROXY_JOURNAL_SEGMENT_PERIOD", default: Text("1h") }
+    /// Size at which a segment ends before its time is over.
+    segment_max_bytes: Size<u64> { key: "journal.segment_max_bytes", env: "PROXY_JOURNAL_SEGMENT_MAX_BYTES", default: Text("256MiB") }
+    /// The file of the master key that protects the journal's keys, made with mode 0600 at the first start; without it, a file among those keys.
+    journal_key_file: Maybe<FilePath> { key: "journal.key_file", env: "PROXY_JOURNAL_KEY_FILE", default: Unset }
+    /// When what happened is on disk: 50 ms later at the latest, or before the last byte of its answer leaves.
+    durability: Durability { key: "journal.durability", env: "PROXY_JOURNAL_DURABILITY", default: Text("interval") }
+    /// What happens to requests while the journal cannot be written: 503 until it can, or service with an alarm and a count of what was not recorded.
+    on_failure: OnFailure { key: "journal.on_failure", env: "PROXY_JOURNAL_ON_FAILURE", default: Text("refuse") }
+    /// A write that takes longer counts as a journal that cannot be written.
+    journal_deadline: Period { key: "journal.deadline", env: "PROXY_JOURNAL_DEADLINE", default: Text("5s") }
+    /// A file that gets the head of the ledger every hour; best on another machine, as proof that nothing was rewritten.
+    anchor_file: Maybe<FilePath> { key: "journal.anchor_file", env: "PROXY_JOURNAL_ANCHOR_FILE", default: Unset }
+
     /// How long the content of requests and answers is kept.
     content_ttl: Period { key: "retention.content_ttl", env: "PROXY_RETENTION_CONTENT_TTL", default: Text("72h") }
     /// How long the summaries of requests are kept.
     summary_ttl: Period { key: "retention.summary_ttl", env: "PROXY_RETENTION_SUMMARY_TTL", default: Text("90d") }
+    /// How long the ledger, which holds no content, is kept.
+    ledger_ttl: Period { key: "retention.ledger_ttl", env: "PROXY_RETENTION_LEDGER_TTL", default: Text("400d") }
+    /// Disk that the journal may take; above it, the oldest content goes before its time, with an alarm.
+    max_bytes: Size<u64> { key: "retention.max_bytes", env: "PROXY_RETENTION_MAX_BYTES", default: Text("20GiB") }
+    /// The longest `content_ttl` that is accepted.
+    max_content_ttl: Period { key: "retention.max_content_ttl", env: "PROXY_RETENTION_MAX_CONTENT_TTL", default: Text("30d") }
+    /// Time between two looks for what is past its time.
+    sweep_interval: Period { key: "retention.sweep_interval", env: "PROXY_RETENTION_SWEEP_INTERVAL", default: Text("60s") }
 }
 
 // === impl Config ===

@@ -92,6 +92,17 @@ enum Connection {
     Done,
 }
 
+/// An answer that goes out as a whole.
+#[derive(Debug)]
+struct Whole {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+    outcome: Outcome,
+    /// The code of the error that it is, if it is one.
+    error: Option<String>,
+}
+
 /// Where the events of a stream go.
 #[derive(Debug)]
 struct EventSender {
@@ -175,21 +186,33 @@ impl Exchange {
 
     /// Answers with a whole body.
     pub async fn answer(
-        mut self,
+        self,
         status: StatusCode,
         headers: HeaderMap,
         body: String,
         outcome: Outcome,
         error: Option<String>,
     ) {
+        self.deliver(Whole { status, headers, body, outcome, error }).await;
+    }
+
+    /// Records the answer to its end, and sends it then: in its place 503 if it must not leave because it cannot be recorded.
+    async fn deliver(mut self, answer: Whole) {
         let Connection::Waiting(head) = std::mem::replace(&mut self.connection, Connection::Done) else { return };
+        let answer = if self.recorder.withholds_answers() { Whole::from(ApiError::JournalUnavailable) } else { answer };
+        let Whole { status, headers, body, outcome, error } = answer;
         let headers = self.complete(status, headers);
         self.record(EventBody::ResponseStarted { status: status.as_u16(), headers: pairs(&headers) }).await;
         if !body.is_empty() {
             self.record(EventBody::ResponseChunk { bytes: body.clone() }).await;
         }
         self.finish(status.as_u16(), outcome, error).await;
-        let _ = head.send(response(status, headers, Body::from(body)));
+        let response = match self.recorder.before_final_byte().await {
+            Ok(()) => response(status, headers, Body::from(body)),
+            // Should the journal ever work again, it tells of the answer that was meant to go out.
+            Err(_) => with_id(plain_error(&ApiError::JournalUnavailable), self.id),
+        };
+        let _ = head.send(response);
     }
 
     /// Answers with `value` as JSON and 200.
@@ -210,8 +233,7 @@ impl Exchange {
 
     /// Answers with an error that came after the request was admitted, before any byte went out.
     pub async fn fail(self, error: ApiError) {
-        let (status, outcome, code) = (error.status(), error.outcome(), error.code());
-        self.answer(status, json_headers(error.headers()), error.body(), outcome, Some(code)).await;
+        self.deliver(Whole::from(error)).await;
     }
 
     /// Sends the head of a stream.
@@ -243,14 +265,19 @@ impl Exchange {
         }
     }
 
-    /// Ends a stream with its last event: what it tells is on record before that event leaves.
+    /// Ends a stream with its last event: what it tells is on record before that event leaves. One that must not leave because
+    /// it cannot be recorded does not, and the stream breaks off.
     pub async fn close_stream(mut self, last: String, outcome: Outcome, error: Option<String>) {
         let Connection::Streaming(status, body) = std::mem::replace(&mut self.connection, Connection::Done) else {
             return;
         };
+        if self.recorder.withholds_answers() {
+            let error = error.unwrap_or_else(|| ApiError::JournalUnavailable.code());
+            return self.finish(status.as_u16(), Outcome::StreamAborted, Some(error)).await;
+        }
         self.record(EventBody::ResponseChunk { bytes: last.clone() }).await;
         self.finish(status.as_u16(), outcome, error).await;
-        if self.hand_over(&body, last).await.is_ok() {
+        if self.recorder.before_final_byte().await.is_ok() && self.hand_over(&body, last).await.is_ok() {
             body.complete.store(true, Ordering::Release);
         }
     }
@@ -283,7 +310,11 @@ impl Exchange {
     fn lost(&mut self) -> impl Future<Output = ()> + Send + 'static {
         let (recorder, id) = (self.recorder.clone(), self.id);
         let end = self.end(500, Outcome::ServerError, Some("internal_error".to_owned()));
-        async move { recorder.record(Some(id), EventBody::ResponseFinished(end)).await }
+        async move {
+            recorder.record(Some(id), EventBody::ResponseFinished(end)).await;
+            // The client is told of a failure in any case.
+            let _ = recorder.before_final_byte().await;
+        }
     }
 
     async fn finish(&self, status: u16, outcome: Outcome, error: Option<String>) {
@@ -323,8 +354,27 @@ impl Drop for Exchange {
         if !matches!(self.connection, Connection::Done)
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
+            // What the client sees of it waits for the record too.
+            let connection = std::mem::replace(&mut self.connection, Connection::Done);
             let lost = self.lost();
-            runtime.spawn(lost);
+            runtime.spawn(async move {
+                lost.await;
+                drop(connection);
+            });
+        }
+    }
+}
+
+// === impl Whole ===
+
+impl From<ApiError> for Whole {
+    fn from(error: ApiError) -> Self {
+        Self {
+            status: error.status(),
+            headers: json_headers(error.headers()),
+            body: error.body(),
+            outcome: error.outcome(),
+            error: Some(error.code()),
         }
     }
 }

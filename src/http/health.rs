@@ -18,7 +18,7 @@ pub fn readyz(app: &App) -> Response<Body> {
     answer(app, is_ready(app))
 }
 
-/// Always 200, with everything known of the worker.
+/// Always 200, with everything known of worker and journal.
 pub fn healthz(app: &App) -> Response<Body> {
     let status = app.backend.status();
     let mut supervisor = details(&status);
@@ -35,6 +35,10 @@ pub fn healthz(app: &App) -> Response<Body> {
     let mut body = body(app, is_ready(app));
     body["sandbox_mode"] = json!(app.config.sandbox_mode.to_string());
     body["worker_supervisor"] = supervisor;
+    body["journal"] = json!({
+        "writable": app.recorder.is_healthy(),
+        "unrecorded_events": app.recorder.unrecorded(),
+    });
     plain_json(StatusCode::OK, body.to_string())
 }
 
@@ -74,6 +78,7 @@ fn reason(app: &App, status: &Status) -> &'static str {
     match status.state {
         // Its output has ended, and its exit is about to be noticed.
         WorkerState::Ready if status.usable().is_none() => "worker_exit",
+        // The service may be ready all the same, if it was told to go on.
         WorkerState::Ready if !app.recorder.is_healthy() => "journal_unavailable",
         WorkerState::Ready => "handshake_complete",
         WorkerState::Starting => "handshake_pending",

@@ -17,7 +17,7 @@ pub fn metrics(app: &App, headers: &HeaderMap, peer: SocketAddr) -> Response<Bod
     if !by_token && !by_place {
         return exchange::plain_error(&ApiError::MetricsDenied);
     }
-    let mut response = Response::new(Body::from(app.recorder.projections().metrics().render()));
+    let mut response = Response::new(Body::from(app.recorder.render_metrics()));
     let text = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, text);
     response

@@ -53,7 +53,7 @@ impl App {
         if self.draining.is_cancelled() {
             return Err(ApiError::ShuttingDown);
         }
-        if !self.recorder.is_healthy() {
+        if !self.recorder.admits() {
             return Err(ApiError::JournalUnavailable);
         }
         if !self.config.use_app_server {

@@ -48,7 +48,7 @@ pub async fn handle(app: Arc<App>, request: Request<Body>, peer: SocketAddr) -> 
 
 /// Answers a request that goes on record.
 async fn exchange(app: Arc<App>, route: Route, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
-    if !app.recorder.is_healthy() {
+    if !app.recorder.admits() {
         // What cannot be recorded is not served, and the refusal is not recorded either.
         let error = ApiError::JournalUnavailable;
         return exchange::with_fresh_id(exchange::plain_error(&error));

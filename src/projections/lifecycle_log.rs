@@ -1,6 +1,8 @@
 //! The life of workers and service on stdout: what an operator on call greps for.
 
-use journal::EventBody;
+use journal::{
+    EventBody, Hold, HoldLifted, SegmentDisposed, SegmentQuarantined, SegmentRecovered, SegmentSealed,
+};
 
 pub(super) fn on_event(body: &EventBody) {
     match body {
@@ -34,8 +36,32 @@ pub(super) fn on_event(body: &EventBody) {
         EventBody::ServiceStopped { requests_cut } => {
             tracing::info!(kind = "service", requests_cut, "service stopped");
         }
-        EventBody::SegmentDisposed { segment, first_seq, last_seq, reason } => {
-            tracing::info!(kind = "journal", segment, first_seq, last_seq, reason, "segment disposed");
+        EventBody::SegmentSealed(sealed) => {
+            let SegmentSealed { segment, events, bytes, .. } = sealed;
+            tracing::info!(kind = "journal", segment, events, bytes, "segment sealed");
+        }
+        EventBody::SegmentQuarantined(SegmentQuarantined { segment, what }) => {
+            tracing::error!(kind = "journal", segment, what, "segment damaged");
+        }
+        EventBody::SegmentRecovered(recovered) => {
+            let SegmentRecovered { segment, last_seq, lost_up_to, torn } = recovered;
+            tracing::error!(kind = "journal", segment, last_seq, lost_up_to, torn, "segment recovered");
+        }
+        EventBody::SegmentDisposed(disposed) => {
+            let SegmentDisposed { segment, first_seq, last_seq, bytes, reason, actor, .. } = disposed;
+            tracing::info!(kind = "journal", segment, first_seq, last_seq, bytes, reason, actor, "segment disposed");
+        }
+        EventBody::HoldPlaced(Hold { hold, selector, reason, actor, .. }) => {
+            tracing::info!(kind = "journal", hold, %selector, reason, actor, "hold placed");
+        }
+        EventBody::HoldLifted(HoldLifted { hold, reason, actor }) => {
+            tracing::info!(kind = "journal", hold, reason, actor, "hold lifted");
+        }
+        EventBody::PolicyChanged { digest, policy } => {
+            tracing::info!(kind = "journal", digest, %policy, "retention policy changed");
+        }
+        EventBody::JournalResumed { unrecorded } => {
+            tracing::error!(kind = "journal", unrecorded, "events were not recorded");
         }
         EventBody::AuditRead(read) => {
             tracing::info!(

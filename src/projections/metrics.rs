@@ -2,7 +2,7 @@
 //! `increase(…)` sees the first event; what is outside a list counts as `other`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use journal::{EventBody, Outcome};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram, with_local_recorder};
@@ -24,6 +24,12 @@ const WORKER_EXITS: &str = "codex_proxy_worker_exits_total";
 const WORKER_HANDSHAKE: &str = "codex_proxy_worker_handshake_seconds";
 const WORKER_BACKOFF: &str = "codex_proxy_worker_backoff_seconds";
 const WORKER_START_TIME: &str = "codex_proxy_worker_start_timestamp_seconds";
+const JOURNAL_PENDING: &str = "codex_proxy_journal_pending_events";
+const JOURNAL_LAG: &str = "codex_proxy_journal_lag_seconds";
+const JOURNAL_FLUSH: &str = "codex_proxy_journal_flush_seconds";
+const JOURNAL_FLUSH_ERRORS: &str = "codex_proxy_journal_flush_errors_total";
+const JOURNAL_DROPPED: &str = "codex_proxy_journal_dropped_events_total";
+const JOURNAL_BACKPRESSURE: &str = "codex_proxy_journal_backpressure_seconds_total";
 const READY: &str = "codex_proxy_ready";
 const DRAINING: &str = "codex_proxy_draining";
 const BUILD_INFO: &str = "codex_proxy_build_info";
@@ -37,6 +43,7 @@ const WORKER_STATES: [&str; 4] = ["starting", "handshaking", "ready", "exited"];
 const START_RESULTS: [&str; 2] = ["ready", "failed"];
 const RESTART_REASONS: [&str; 3] = ["exit", "start", OTHER];
 const EXIT_KINDS: [&str; 3] = ["code", "signal", "stopped"];
+const DROP_REASONS: [&str; 2] = ["failing", "withheld"];
 const OTHER: &str = "other";
 
 /// From a cached answer to the longest request the timeout allows.
@@ -52,6 +59,9 @@ const FIRST_TOKEN_BUCKETS: [f64; 24] = [
 /// Around the 8 s within which a worker must be back.
 const HANDSHAKE_BUCKETS: [f64; 18] =
     [0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 12.0, 15.0, 20.0, 30.0, 60.0];
+/// From a fast disk to one in trouble.
+const FLUSH_BUCKETS: [f64; 14] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 
 /// The metrics of one service.
 pub struct Metrics {
@@ -63,6 +73,21 @@ pub struct Metrics {
     draining: AtomicBool,
 }
 
+/// The journal's measures of itself, which no event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JournalMeasures {
+    /// Events that are not yet durable.
+    pub pending: u64,
+    /// The age of the oldest of them.
+    pub lag: Duration,
+    /// Events that were given up because the journal could not be written.
+    pub dropped: u64,
+    /// Events that the scrubber withheld.
+    pub withheld: u64,
+    /// Time that senders waited for the journal.
+    pub backpressure: Duration,
+}
+
 // === impl Metrics ===
 
 impl Metrics {
@@ -72,6 +97,7 @@ impl Metrics {
             .set_buckets_for_metric(Matcher::Full(REQUEST_DURATION.into()), &DURATION_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(TIME_TO_FIRST_TOKEN.into()), &FIRST_TOKEN_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(WORKER_HANDSHAKE.into()), &HANDSHAKE_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(JOURNAL_FLUSH.into()), &FLUSH_BUCKETS)?
             .build_recorder();
         let mut models: Vec<String> = models.into_iter().collect();
         models.push(OTHER.to_owned());
@@ -161,7 +187,7 @@ impl Metrics {
             }
             EventBody::WorkerRestartScheduled { delay_ms, reason, .. } => {
                 counter!(WORKER_RESTARTS, "reason" => within(reason, &RESTART_REASONS)).increment(1);
-                let delay = std::time::Duration::from_millis(*delay_ms);
+                let delay = Duration::from_millis(*delay_ms);
                 gauge!(WORKER_BACKOFF).set(delay.as_secs_f64());
             }
             EventBody::ServiceDraining { .. } => {
@@ -170,6 +196,32 @@ impl Metrics {
                 gauge!(READY).set(0);
             }
             _ => {}
+        });
+    }
+
+    /// A flush of the journal took this long.
+    pub(crate) fn on_journal_flush(&self, took: Duration) {
+        self.with(|| histogram!(JOURNAL_FLUSH).record(took.as_secs_f64()));
+    }
+
+    /// The journal could not be written.
+    pub(crate) fn on_journal_error(&self) {
+        self.with(|| counter!(JOURNAL_FLUSH_ERRORS).increment(1));
+    }
+
+    /// What the journal says of itself.
+    pub(crate) fn set_journal(&self, measures: &JournalMeasures) {
+        self.with(|| {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a gauge is a float; it is exact far beyond what memory holds"
+            )]
+            gauge!(JOURNAL_PENDING).set(measures.pending as f64);
+            gauge!(JOURNAL_LAG).set(measures.lag.as_secs_f64());
+            for (reason, count) in DROP_REASONS.into_iter().zip([measures.dropped, measures.withheld]) {
+                counter!(JOURNAL_DROPPED, "reason" => reason).absolute(count);
+            }
+            counter!(JOURNAL_BACKPRESSURE).absolute(measures.backpressure.as_secs());
         });
     }
 
@@ -207,14 +259,18 @@ impl Metrics {
             (WORKER_STARTS, "result", &START_RESULTS[..]),
             (WORKER_RESTARTS, "reason", &RESTART_REASONS[..]),
             (WORKER_EXITS, "kind", &EXIT_KINDS[..]),
+            (JOURNAL_DROPPED, "reason", &DROP_REASONS[..]),
         ];
         for (name, label, values) in labelled {
             for value in values {
                 counter!(name, label => *value).absolute(0);
             }
         }
-        for name in [ACTIVE_STREAMS, WORKER_BACKOFF, WORKER_START_TIME, READY, DRAINING] {
+        for name in [ACTIVE_STREAMS, WORKER_BACKOFF, WORKER_START_TIME, JOURNAL_PENDING, JOURNAL_LAG, READY, DRAINING] {
             gauge!(name).set(0);
+        }
+        for name in [JOURNAL_FLUSH_ERRORS, JOURNAL_BACKPRESSURE] {
+            counter!(name).absolute(0);
         }
         gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1);
     }
@@ -260,6 +316,15 @@ fn describe() {
     describe_histogram!(WORKER_HANDSHAKE, "Spawn to ready.");
     describe_gauge!(WORKER_BACKOFF, "Delay before the next start; 0 when none is due.");
     describe_gauge!(WORKER_START_TIME, "Unix time of the current worker's start; 0 before the first.");
+    describe_gauge!(JOURNAL_PENDING, "Events accepted, not yet durable.");
+    describe_gauge!(JOURNAL_LAG, "Age of the oldest event not yet durable.");
+    describe_histogram!(JOURNAL_FLUSH, "Time to make the events of a block or more durable.");
+    describe_counter!(JOURNAL_FLUSH_ERRORS, "Writes to the journal that failed.");
+    describe_counter!(
+        JOURNAL_DROPPED,
+        "Events that are not in the journal: it could not be written, or the scrubber withheld them. Must stay 0."
+    );
+    describe_counter!(JOURNAL_BACKPRESSURE, "Time that requests waited for the journal, in whole seconds.");
     describe_gauge!(READY, "1 while a worker takes turns.");
     describe_gauge!(DRAINING, "1 once the service was told to stop.");
     describe_gauge!(BUILD_INFO, "Constant 1.");
@@ -277,6 +342,11 @@ mod tests {
             r#"codex_proxy_requests_total{route="/v1/chat/completions",stream="true",outcome="stream_aborted"} 0"#,
             r#"codex_proxy_worker_restarts_total{reason="exit"} 0"#,
             r#"codex_proxy_tokens_total{model="other",type="reasoning"} 0"#,
+            r#"codex_proxy_journal_dropped_events_total{reason="failing"} 0"#,
+            "codex_proxy_journal_flush_errors_total 0",
+            "codex_proxy_journal_backpressure_seconds_total 0",
+            "codex_proxy_journal_pending_events 0",
+            "codex_proxy_journal_lag_seconds 0",
             "codex_proxy_ready 0",
         ] {
             assert!(rendered.contains(series), "{series} is not in\n{rendered}");

@@ -12,7 +12,7 @@ use std::sync::Mutex;
 
 use journal::{Draft, EventBody, RequestId, ResponseFinished};
 
-pub use self::metrics::Metrics;
+pub use self::metrics::{JournalMeasures, Metrics};
 
 /// All projections. Shared by everyone who records.
 #[derive(Debug)]

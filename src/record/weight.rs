@@ -38,8 +38,21 @@ pub(super) fn weight(body: &EventBody) -> usize {
         EventBody::AuditRead(AuditRead { actor, action, filter, via }) => {
             actor.len() + action.len() + filter.len() + via.len()
         }
-        EventBody::SegmentDisposed { segment, reason, .. } => segment.len() + reason.len(),
-        EventBody::SegmentOpened { segment } => segment.len(),
+        // Rare, and small beside what every event counts.
+        EventBody::SegmentOpened(_)
+        | EventBody::SegmentSealed(_)
+        | EventBody::SegmentQuarantined(_)
+        | EventBody::SegmentRecovered(_)
+        | EventBody::SegmentDisposed(_)
+        | EventBody::HoldPlaced(_)
+        | EventBody::HoldLifted(_)
+        | EventBody::HoldCarried(_)
+        | EventBody::HoldDisposed(_)
+        | EventBody::SummariesDisposed(_)
+        | EventBody::LedgerDisposed(_)
+        | EventBody::PolicyChanged { .. }
+        | EventBody::JournalAnchored { .. }
+        | EventBody::JournalResumed { .. } => 0,
         EventBody::RequestAdmitted { .. } | EventBody::ServiceStopped { .. } => 0,
     };
     EVENT_OVERHEAD + bytes

@@ -1,37 +1,56 @@
 //! The thread that scrubs, appends and flushes.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use journal::{Draft, Journal};
-use tokio::sync::watch;
+use jiff::Timestamp;
+use journal::{Draft, EventBody, Journal};
+use tokio::sync::{oneshot, watch};
 
-use super::{Message, Status};
+use super::Message;
+use super::status::Status;
 use crate::projections::Projections;
 
-/// How long an event may wait for more before its block is written. With the flush that follows it bounds what a power loss
-/// can take.
+/// How long an event may wait for more before its block is written. With the flush that follows, below 40 ms together, it
+/// bounds what a power loss can take.
 const LINGER: Duration = Duration::from_millis(25);
+
+/// How long somebody who waits for a flush may wait for others who want the same one.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// The pause before a journal that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// The state of the thread.
 pub(super) struct WriterLoop {
-    pub(super) journal: Journal,
+    journal: Journal,
     /// Where the last sequence number that readers can see is told.
-    pub(super) head: watch::Sender<u64>,
-    pub(super) projections: Arc<Projections>,
-    pub(super) status: Arc<Status>,
+    head: watch::Sender<u64>,
+    projections: Arc<Projections>,
+    status: Arc<Status>,
     /// When the open block must be written; `None` while there is nothing to write.
-    pub(super) deadline: Option<Instant>,
+    deadline: Option<Instant>,
+    /// Events taken so far.
+    taken: u64,
+    /// Who waits for the next flush.
+    settling: Vec<oneshot::Sender<()>>,
+    /// Whether the log tells why the journal fails.
+    told: bool,
 }
 
 // === impl WriterLoop ===
 
 impl WriterLoop {
+    pub(super) fn new(
+        journal: Journal,
+        head: watch::Sender<u64>,
+        projections: Arc<Projections>,
+        status: Arc<Status>,
+    ) -> Self {
+        Self { journal, head, projections, status, deadline: None, taken: 0, settling: Vec::new(), told: false }
+    }
+
     /// Runs until the recorder closes or every handle to it is gone.
     pub(super) fn run(mut self, messages: &mpsc::Receiver<Message>) {
         let closed = loop {
@@ -42,10 +61,11 @@ impl WriterLoop {
             match message {
                 Ok(Message::Event(draft, _permit)) => self.append(&draft),
                 Ok(Message::Durable(draft, done)) => drop(done.send(self.append_durably(&draft))),
+                Ok(Message::Settle(done)) => self.settle(done),
                 // Whoever waits is told by the job being dropped.
                 Ok(Message::WithJournal(job)) => {
                     if !self.status.gave_up() {
-                        job(&mut self.journal);
+                        self.call(None, job);
                     }
                 }
                 Ok(Message::Close(done)) => break Some(done),
@@ -58,9 +78,11 @@ impl WriterLoop {
                 let _ = self.flush();
             }
         };
+        self.status.enter(None);
         if let Err(error) = self.journal.close() {
             tracing::error!(%error, "the journal could not be closed: the last events may be missing");
         }
+        self.status.leave();
         if let Some(closed) = closed {
             let _ = closed.send(());
         }
@@ -68,29 +90,37 @@ impl WriterLoop {
 
     /// Appends, however long it takes: what comes after waits, and with it, in the end, whoever records.
     fn append(&mut self, draft: &Draft) {
+        self.taken += 1;
         self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
+        let entry = match self.call(Some(draft.at), |journal| journal.entry(draft)) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.status.withhold();
+                return tracing::error!(%error, "an event was withheld from the journal");
+            }
+        };
         while !self.status.gave_up() {
-            match self.journal.append(draft) {
+            match self.call(Some(draft.at), |journal| journal.append_entry(&entry)) {
                 Ok(_) => return,
-                Err(error @ journal::Error::Scrub { .. }) => {
-                    return tracing::error!(%error, "an event was withheld from the journal");
-                }
                 Err(error) => self.failed(&error),
             }
             if !self.status.gave_up() {
                 std::thread::sleep(RETRY_PAUSE);
             }
         }
-        self.status.lost.fetch_add(1, Ordering::Relaxed);
+        self.status.give_up();
     }
 
     /// Appends and flushes. The projections learn of the event only if that worked.
     fn append_durably(&mut self, draft: &Draft) -> Result<(), journal::Error> {
-        match self.journal.append(draft) {
+        self.taken += 1;
+        match self.call(Some(draft.at), |journal| journal.append(draft)) {
             Ok(_) => self.flush()?,
             Err(error) => {
                 // What the scrubber withholds says nothing of the journal.
-                if !matches!(error, journal::Error::Scrub { .. }) {
+                if matches!(error, journal::Error::Scrub { .. }) {
+                    self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
+                } else {
                     self.failed(&error);
                 }
                 return Err(error);
@@ -100,26 +130,81 @@ impl WriterLoop {
         Ok(())
     }
 
+    /// Tells `done` once everything appended so far is durable; drops it if that fails. Many who finish at the same time share
+    /// a flush.
+    fn settle(&mut self, done: oneshot::Sender<()>) {
+        if !self.status.is_working() {
+            return;
+        }
+        let Some(deadline) = &mut self.deadline else {
+            let _ = done.send(());
+            return;
+        };
+        *deadline = (*deadline).min(Instant::now() + GATHER);
+        self.settling.push(done);
+    }
+
     fn flush(&mut self) -> Result<(), journal::Error> {
-        let flushed = self.journal.flush();
+        let since = Instant::now();
+        let flushed = self.call(None, Journal::flush);
         match &flushed {
             Ok(()) => {
                 self.deadline = None;
-                if !self.status.healthy.send_replace(true) {
+                self.told = false;
+                self.projections.metrics().on_journal_flush(since.elapsed());
+                if self.status.set_working(self.taken) {
                     tracing::info!(kind = "journal", "the journal can be written again");
                 }
             }
             Err(error) => self.failed(error),
         }
         self.head.send_replace(self.journal.reader().head());
+        if flushed.is_ok() {
+            for done in self.settling.drain(..) {
+                let _ = done.send(());
+            }
+            self.report_unrecorded();
+        }
         flushed
     }
 
-    /// Nothing new is admitted until a flush works again, which is tried from time to time.
+    /// Nothing new is admitted until a flush works again, which is tried from time to time, unless requests are served anyway.
     fn failed(&mut self, error: &journal::Error) {
         self.deadline = Some(Instant::now() + RETRY_PAUSE);
-        if self.status.set_failed() {
-            tracing::error!(%error, "the journal cannot be written; new requests are refused until it can");
+        self.projections.metrics().on_journal_error();
+        self.status.set_failing();
+        self.settling.clear();
+        if !std::mem::replace(&mut self.told, true) {
+            tracing::error!(kind = "journal", %error, "the journal cannot be written: {}", self.status.consequence());
         }
+    }
+
+    /// Records how many events were given up while the journal did not work, once it does.
+    fn report_unrecorded(&mut self) {
+        let unrecorded = self.status.unrecorded();
+        // One that stops goes on giving up, and says how many those were at its end.
+        if unrecorded == 0 || self.status.gave_up() {
+            return;
+        }
+        let draft = Draft { at: Timestamp::now(), request: None, body: EventBody::JournalResumed { unrecorded } };
+        match self.call(Some(draft.at), |journal| journal.append(&draft)) {
+            Ok(_) => {
+                self.deadline = Some(Instant::now() + LINGER);
+                self.status.reported(unrecorded);
+                self.projections.apply(&draft);
+            }
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Calls the journal where the watchdog sees it, with an event of the time `event` if with any. After a call that took too
+    /// long, the next flush shows whether the journal works.
+    fn call<T>(&mut self, event: Option<Timestamp>, call: impl FnOnce(&mut Journal) -> T) -> T {
+        self.status.enter(event);
+        let result = call(&mut self.journal);
+        if self.status.leave() {
+            self.deadline = Some(Instant::now());
+        }
+        result
     }
 }

@@ -58,6 +58,8 @@ async fn metrics_are_for_those_who_may_see_them() {
         r#"codex_proxy_tokens_total{model="codex-5",type="reasoning"} 2"#,
         r#"codex_proxy_worker_state{state="ready"} 1"#,
         r#"codex_proxy_active_requests{route="/v1/chat/completions"} 0"#,
+        r#"codex_proxy_journal_dropped_events_total{reason="failing"} 0"#,
+        "codex_proxy_journal_flush_errors_total 0",
         "codex_proxy_ready 1",
     ] {
         assert!(text.lines().any(|have| have == line), "{line} is not in\n{text}");

@@ -7,6 +7,7 @@
 
 mod cancel;
 mod concurrency;
+mod durability;
 mod errors;
 mod faults;
 mod golden;

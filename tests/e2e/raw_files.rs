@@ -1,11 +1,11 @@
-//! What lies on the disk: the prompt, which is kept, and no key.
+//! What lies on the disk: the prompt, which is kept and not readable without the key, and no secret.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use journal::{Journal, NoScrub, Options, Selection};
 
 use crate::support::{KEY, Proxy, UPSTREAM_KEY, ask_stream};
-
-/// The first bytes of every zstd frame (RFC 8878, section 3.1.1).
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -20,21 +20,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The file's bytes, and after them the contents of everything in it that is a zstd frame.
-fn with_contents(path: &Path) -> Vec<u8> {
-    let mut bytes = std::fs::read(path).expect("the file can be read");
-    let starts: Vec<usize> =
-        bytes.windows(4).enumerate().filter(|(_, window)| *window == ZSTD_MAGIC).map(|(start, _)| start).collect();
-    for start in starts {
-        let mut content = Vec::new();
-        let frame = bytes[start..].to_vec();
-        if let Ok(mut decoder) = zstd::Decoder::new(&frame[..]).map(zstd::Decoder::single_frame) {
-            // What follows the frame, or is no frame after all, ends the reading; what was read until then counts.
-            let _ = std::io::copy(&mut decoder, &mut content);
-        }
-        bytes.extend_from_slice(&content);
-    }
-    bytes
+/// Everything in the journal, as a reader gets it.
+fn events(state: &Path) -> String {
+    let options = Options { create: false, ..Options::default() };
+    let journal = Journal::open(&state.join("journal"), options, Arc::new(NoScrub)).expect("the journal opens");
+    let lines = journal.reader().events(Selection::default()).map(|line| line.expect("readable").text);
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn contains(haystack: &[u8], needle: &str) -> bool {
@@ -42,7 +33,7 @@ fn contains(haystack: &[u8], needle: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_prompt_is_kept_and_no_key_is() {
+async fn the_prompt_is_kept_out_of_sight_and_no_key_is() {
     let planted = [
         "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWX",
         "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
@@ -56,14 +47,17 @@ async fn the_prompt_is_kept_and_no_key_is() {
     let log = proxy.log();
     let (_, state) = proxy.stop().await;
 
-    let mut kept = false;
+    let secrets = planted.into_iter().chain([KEY, UPSTREAM_KEY, "c00kie-value-1234"]);
+    let kept = events(&state.path().join("state"));
+    assert!(kept.contains("a prompt to remember with "), "the prompt is not in the journal");
+    for secret in secrets {
+        assert!(!kept.contains(secret), "{secret} is in the journal");
+        assert!(!log.contains(secret), "{secret} is in the log");
+    }
     for path in files(state.path()) {
-        let content = with_contents(&path);
-        kept |= contains(&content, "a prompt to remember with ");
-        for secret in planted.into_iter().chain([KEY, UPSTREAM_KEY, "c00kie-value-1234"]) {
-            assert!(!contains(&content, secret), "{secret} is in {}", path.display());
-            assert!(!log.contains(secret), "{secret} is in the log");
+        let content = std::fs::read(&path).expect("the file can be read");
+        for text in planted.into_iter().chain([KEY, UPSTREAM_KEY, "c00kie-value-1234", "a prompt to remember"]) {
+            assert!(!contains(&content, text), "{text} is in {}", path.display());
         }
     }
-    assert!(kept, "the prompt is not in the journal");
 }

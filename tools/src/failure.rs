@@ -43,7 +43,7 @@ impl From<Error> for Failure {
         let message = error.to_string();
         match error {
             Error::NotFound { .. } => Self::NothingFound(message),
-            Error::Damaged { .. } | Error::NewerFormat { .. } => Self::Damaged(message),
+            Error::Damaged { .. } | Error::OtherFormat { .. } => Self::Damaged(message),
             _ => Self::NoAccess(message),
         }
     }

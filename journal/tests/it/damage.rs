@@ -5,7 +5,7 @@ use std::path::Path;
 
 use journal::{Error, Journal, Selection};
 
-use crate::support::{HOUR, later, lines, noise, noon, open, segment_dirs, stderr, with_blocks};
+use crate::support::{HOUR, later, lines, noise, noon, open, segment_dirs, stderr, try_dispose, with_blocks};
 
 #[test]
 fn a_torn_event_counts_as_absent_and_its_number_is_given_again() {
@@ -13,11 +13,13 @@ fn a_torn_event_counts_as_absent_and_its_number_is_given_again() {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = open(dir.path());
         journal.append(&stderr("before")).unwrap();
-        journal.append(&stderr(noise(250_000, 1))).unwrap();
-        journal.close().unwrap();
+        journal.flush().unwrap();
         let segment = segment_dirs(dir.path()).remove(0);
+        let synced = fs::read(segment.join("synced")).unwrap();
+        journal.append(&stderr(noise(500_000, 1))).unwrap();
+        journal.close().unwrap();
         // As a kill would leave it: the long event was never synced.
-        fs::write(segment.join("synced"), "2\n").unwrap();
+        fs::write(segment.join("synced"), synced).unwrap();
         with_blocks(&segment, |blocks| {
             // Block 0 is small, the long event has four parts: 1 to 4.
             for lost in (1 + parts_left..=4_u32).rev() {
@@ -28,14 +30,15 @@ fn a_torn_event_counts_as_absent_and_its_number_is_given_again() {
         let mut journal = open(dir.path());
         assert_eq!(journal.reader().head(), 2);
         assert_eq!(lines(&journal.reader()).len(), 2);
-        assert_eq!(journal.append(&stderr("after")).unwrap(), 4, "segment.opened has the number of the torn event");
+        assert_eq!(journal.append(&stderr("after")).unwrap(), 5, "segment.opened has the number of the torn event");
         journal.flush().unwrap();
         journal.append(&stderr("more")).unwrap();
         journal.close().unwrap();
         let journal = open(dir.path());
         let lines = lines(&journal.reader());
-        assert_eq!(lines.len(), 5);
-        assert!(lines[1].contains("before") && lines[3].contains("after") && lines[4].contains("more"));
+        assert_eq!(lines.len(), 6);
+        assert!(lines[1].contains("before") && lines[4].contains("after") && lines[5].contains("more"));
+        assert!(lines[3].contains("segment.recovered") && lines[3].contains("\"torn\":true"), "{}", lines[3]);
     }
 }
 
@@ -43,8 +46,7 @@ fn a_torn_event_counts_as_absent_and_its_number_is_given_again() {
 fn a_segment_that_begins_torn_is_begun_again() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
-    // With segment.opened still in one block, and that does not compress below the limit of one part.
-    journal.append(&stderr(noise(130_000, 1))).unwrap();
+    journal.append(&stderr("first")).unwrap();
     journal.close().unwrap();
     let segment = segment_dirs(dir.path()).remove(0);
     fs::remove_file(segment.join("synced")).unwrap();
@@ -59,10 +61,10 @@ fn a_segment_that_begins_torn_is_begun_again() {
     });
     let mut journal = open(dir.path());
     assert_eq!(journal.reader().head(), 0);
-    assert_eq!(journal.append(&stderr("again")).unwrap(), 2);
+    assert_eq!(journal.append(&stderr("again")).unwrap(), 3);
     journal.close().unwrap();
-    let journal = open(dir.path());
-    assert!(lines(&journal.reader())[1].contains("again"));
+    let lines = lines(&open(dir.path()).reader());
+    assert!(lines[1].contains("segment.recovered") && lines[2].contains("again"));
 }
 
 #[test]
@@ -101,12 +103,12 @@ fn a_damaged_block_is_named_and_the_rest_is_read() {
     assert_eq!(damaged, [1, 4]);
 }
 
-/// Changes one bit of the block whose frame is the `n`th in the file.
+/// Changes one bit of the block that is the `n`th in the file.
 fn flip_a_bit(segment: &Path, n: usize) {
     let file = segment.join("db");
     let mut bytes = fs::read(&file).expect("readable");
-    let frame = bytes.windows(4).enumerate().filter(|(_, window)| *window == [0x28, 0xb5, 0x2f, 0xfd]).nth(n);
-    let at = frame.expect("so many frames").0 + 30;
+    let block = bytes.windows(4).enumerate().filter(|(_, window)| *window == b"JBLK").nth(n);
+    let at = block.expect("so many blocks").0 + 130;
     bytes[at] ^= 4;
     fs::write(&file, bytes).expect("written");
 }
@@ -167,16 +169,16 @@ fn events_that_sled_cuts_off_behind_a_flipped_bit_are_missed_and_not_replaced() 
         flip_a_bit(&segment_dirs(dir.path())[0], 20);
 
         let mut journal = open(dir.path());
-        assert_eq!(journal.append(&stderr("after")).unwrap(), 43, "behind all that was there, and segment.opened");
+        assert_eq!(journal.append(&stderr("after")).unwrap(), 44, "behind all that was there, and what was found");
         journal.flush().unwrap();
         let (read, errors) = read_damaged(&journal, &whole);
         assert_eq!(errors.len(), 1);
-        assert_eq!(read[read.len() - 2..], [42, 43]);
+        assert_eq!(read[read.len() - 3..], [42, 43, 44]);
 
         let segments = journal.reader().segments().unwrap();
         assert!(segments[0].damage.is_some() && segments[1].damage.is_none());
         assert_eq!((segments[0].last_seq, segments[1].first_seq), (41, 42));
-        journal.dispose_segment(&segments[0].name, noon(), "damaged").unwrap();
-        assert_eq!(read_damaged(&journal, &[]).0, [42, 43, 44]);
+        try_dispose(&mut journal, &segments[0].name, noon()).unwrap();
+        assert_eq!(read_damaged(&journal, &[]).0, [42, 43, 44, 45]);
     }
 }

@@ -115,7 +115,7 @@ fn lives_through_full_disks() {
             ledger.check();
         }
         let count = segment_dirs(&dir).len();
-        assert_eq!(count, ledger.journal.segment_ages().len(), "no folder is left over");
+        assert_eq!(count, ledger.journal.segments().unwrap().len(), "no folder is left over");
         let Ledger { journal, taken, requests, flushed, tick } = ledger;
         journal.close().unwrap();
         let again = Ledger { journal: open(&dir), taken, requests, flushed, tick };

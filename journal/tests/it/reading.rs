@@ -43,7 +43,8 @@ fn a_request_is_read_out_of_many_up_to_what_trails_behind() {
         journal.append(&frame(other, &format!("{{\"see\":\"{id}\",\"pad\":\"{}\"}}", noise(1000, round)))).unwrap();
     }
     expected.push(journal.append(&finished(id)).unwrap());
-    expected.push(journal.append(&later(frame(id, "{\"late\":true}"), HOUR)).unwrap());
+    expected.push(journal.append(&frame(id, "{\"late\":true}")).unwrap());
+    journal.append(&later(frame(id, "{\"in\":\"the next segment\"}"), HOUR)).unwrap();
     journal.flush().unwrap();
     let of_request = Selection { request: Some(id), ..Selection::default() };
     assert_eq!(seqs(journal.reader().events(of_request)), expected);

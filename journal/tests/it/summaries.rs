@@ -5,7 +5,7 @@ use std::fs;
 use jiff::civil::date;
 use journal::{RequestId, Summary};
 
-use crate::support::{HOUR, finished, frame, later, open, received};
+use crate::support::{HOUR, authority, finished, frame, later, noon, open, received};
 
 /// A request id of the given millisecond.
 fn id_at(at: &str, n: u16) -> RequestId {
@@ -39,7 +39,7 @@ fn they_come_newest_first_over_days_and_pages() {
     assert_eq!(found, ids);
     assert_eq!(all(&journal, Some(700)).iter().map(|summary| summary.id).collect::<Vec<_>>(), ids[..700]);
 
-    assert_eq!(journal.dispose_summaries_before(date(2026, 11, 23)).unwrap(), 2);
+    assert_eq!(journal.dispose_summaries_before(date(2026, 11, 23), "test", &authority(), noon()).unwrap(), 2);
     assert_eq!(all(&journal, None).len(), 600);
     let days: Vec<_> =
         fs::read_dir(dir.path().join("summaries")).unwrap().map(|day| day.unwrap().file_name()).collect();
@@ -67,7 +67,7 @@ fn lost_ones_are_folded_again_after_a_crash_only() {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
     let (over_two_segments, unfinished) = (RequestId::generate(), RequestId::generate());
-    let clock = jiff::Timestamp::now().duration_since(crate::support::noon());
+    let clock = jiff::Timestamp::now().duration_since(noon());
     journal.append(&later(received(over_two_segments, "{}"), clock)).unwrap();
     journal.append(&later(received(unfinished, "{}"), clock)).unwrap();
     journal.append(&later(frame(over_two_segments, "{}"), clock + HOUR)).unwrap();

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use journal::{
-    Draft, Error, EventBody, Frame, Journal, NoScrub, Options, Outcome, Payload, Reader, RequestId, RequestReceived,
-    ResponseFinished, Selection, Tokens,
+    Authority, Disposal, Draft, Error, EventBody, Frame, Journal, NoScrub, Options, Outcome, Payload, Reader,
+    RequestId, RequestReceived, ResponseFinished, Selection, Tokens,
 };
 
 pub(crate) const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -95,6 +95,25 @@ pub(crate) fn segment_dirs(dir: &Path) -> Vec<PathBuf> {
         dir.join("segments").read_dir().expect("it exists").map(|entry| entry.expect("listed").path()).collect();
     dirs.sort();
     dirs
+}
+
+/// What tests destroy is destroyed by.
+pub(crate) fn authority() -> Authority {
+    Authority { actor: "test".to_owned(), policy: "0".repeat(64) }
+}
+
+/// Destroys one segment and returns the number of the event that says so.
+pub(crate) fn try_dispose(journal: &mut Journal, segment: &str, at: Timestamp) -> Result<u64, Error> {
+    let due = [Disposal { segment: segment.to_owned(), reason: "test".to_owned() }];
+    journal.dispose(&due, &authority(), at).map(|disposed| disposed[0].seq)
+}
+
+/// Seals everything that is to be sealed.
+pub(crate) fn seal_all(journal: &mut Journal) {
+    while let Some(name) = journal.to_seal() {
+        let prepared = journal.reader().prepare_seal(&name).expect("readable").expect("it is there");
+        journal.commit_seal(prepared, noon()).expect("written");
+    }
 }
 
 /// The blocks of a closed segment, as a database.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use codex_completions_api::admin::ControlServer;
 use codex_completions_api::projections::{Metrics, Projections};
-use codex_completions_api::record::{Recorder, Writer};
+use codex_completions_api::record::{Guarantee, Recorder, Writer};
 use jiff::{SignedDuration, Timestamp};
 use journal::{
     Draft, EventBody, Frame, Journal, NoScrub, Options, Outcome, Payload, RequestId, RequestReceived, ResponseFinished,
@@ -99,7 +99,7 @@ impl State {
         let journal = self.journal();
         let reader = journal.reader();
         let projections = Projections::new(Metrics::new([]).expect("metrics"));
-        let (recorder, writer) = Recorder::start(journal, projections).expect("a thread");
+        let (recorder, writer) = Recorder::start(journal, projections, Guarantee::default()).expect("a thread");
         let path = self.path();
         let control = runtime.block_on(async { ControlServer::bind(path).expect("the socket can be made") });
         let stop = CancellationToken::new();

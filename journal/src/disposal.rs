@@ -1,0 +1,300 @@
+//! Destroying what is past its time, so that a crash at any moment leaves it either kept or gone and told of, never in between.
+//!
+//! What is to go is first written to the file `disposing`, with the words the ledger will have for it. Then its key is destroyed,
+//! its files are removed, the ledger told, and the file removed. Whoever finds that file goes on from there.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+
+use crate::compliance::{Authority, HoldDisposed, LedgerDisposed, SegmentDisposed, SummariesDisposed};
+use crate::error::Error;
+use crate::event::EventBody;
+use crate::keys::Kind;
+use crate::segment::{Segment, SegmentName};
+use crate::shared;
+use crate::writer::Journal;
+
+/// The file that says what is on its way out.
+const INTENT: &str = "disposing";
+
+/// A segment that is to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposal {
+    /// Its name.
+    pub segment: String,
+    /// Why, in words for an auditor: `content_ttl 72h`.
+    pub reason: String,
+}
+
+/// A segment that is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposed {
+    /// Its name.
+    pub segment: String,
+    /// The sequence number of the event that says so.
+    pub seq: u64,
+}
+
+/// What is on its way out, and since when.
+#[derive(Serialize, Deserialize)]
+struct Intent {
+    at: Timestamp,
+    doomed: Vec<Doomed>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Doomed {
+    kind: Target,
+    /// The name of its folder and of its key.
+    name: String,
+    /// What is to be said about it once it is gone.
+    body: EventBody,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Target {
+    Segment,
+    Hold,
+    Summaries,
+}
+
+// === impl Journal ===
+
+impl Journal {
+    /// Destroys segments, none of which may be the newest one, after carrying over what of them is held. What it returns is in the
+    /// order of `due`.
+    ///
+    /// On an error nothing is half done: what was begun is finished by the next call, or by the next opening.
+    pub fn dispose(&mut self, due: &[Disposal], by: &Authority, at: Timestamp) -> Result<Vec<Disposed>, Error> {
+        self.finish_disposals()?;
+        let names = due.iter().map(|disposal| self.disposable(&disposal.segment)).collect::<Result<Vec<_>, _>>()?;
+        // What the chain and the numbers go on from must not be in what goes.
+        self.flush()?;
+        self.carry_over_held(&names, at)?;
+        let doom = |(name, disposal): (&SegmentName, &Disposal)| self.doomed_segment(*name, &disposal.reason, by);
+        let doomed = names.iter().zip(due).map(doom).collect::<Result<Vec<_>, _>>()?;
+        let seqs = self.destroy(Intent { at, doomed })?;
+        let disposed = |(disposal, seq): (&Disposal, u64)| Disposed { segment: disposal.segment.clone(), seq };
+        Ok(due.iter().zip(seqs).map(disposed).collect())
+    }
+
+    /// Destroys what is held of the segments `names`.
+    pub(crate) fn dispose_held(
+        &mut self,
+        names: &[SegmentName],
+        reason: &str,
+        by: &Authority,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        self.finish_disposals()?;
+        let doom = |name: &SegmentName| {
+            let events = match self.shared.segment(*name)?.as_deref() {
+                Some(Segment::Sealed(sealed)) => sealed.events(),
+                _ => 0,
+            };
+            let disposed = HoldDisposed {
+                segment: name.to_string(),
+                events,
+                bytes: self.shared.bytes_on_disk(Kind::Hold, *name)?,
+                policy: by.policy.clone(),
+                reason: reason.to_owned(),
+                actor: by.actor.clone(),
+            };
+            Ok(Doomed { kind: Target::Hold, name: name.to_string(), body: EventBody::HoldDisposed(disposed) })
+        };
+        let doomed = names.iter().map(doom).collect::<Result<Vec<_>, Error>>()?;
+        self.destroy(Intent { at, doomed }).map(drop)
+    }
+
+    /// Destroys the summaries of all days before `date` (UTC) and returns how many days those were.
+    pub fn dispose_summaries_before(
+        &mut self,
+        date: Date,
+        reason: &str,
+        by: &Authority,
+        at: Timestamp,
+    ) -> Result<usize, Error> {
+        self.finish_disposals()?;
+        let mut days = self.shared.days()?;
+        days.retain(|day| *day < date);
+        let doom = |day: &Date| {
+            let disposed = SummariesDisposed {
+                day: day.to_string(),
+                policy: by.policy.clone(),
+                reason: reason.to_owned(),
+                actor: by.actor.clone(),
+            };
+            Doomed { kind: Target::Summaries, name: day.to_string(), body: EventBody::SummariesDisposed(disposed) }
+        };
+        let doomed = days.iter().map(doom).collect();
+        self.unsynced_days.retain(|day| *day >= date);
+        self.destroy(Intent { at, doomed })?;
+        Ok(days.len())
+    }
+
+    /// Destroys the months of the ledger that were over before `cut`, but never the newest, and returns how many those were.
+    pub fn dispose_ledger_before(
+        &mut self,
+        cut: Timestamp,
+        reason: &str,
+        by: &Authority,
+        at: Timestamp,
+    ) -> Result<usize, Error> {
+        let due = self.ledger.due_before(cut)?;
+        for (month, head) in &due {
+            let disposed = LedgerDisposed {
+                month: month.clone(),
+                last_entry: head.n,
+                head: head.hash.clone(),
+                policy: by.policy.clone(),
+                reason: reason.to_owned(),
+                actor: by.actor.clone(),
+            };
+            self.append_all(at, vec![EventBody::LedgerDisposed(disposed)])?;
+            self.ledger.remove(month)?;
+        }
+        Ok(due.len())
+    }
+
+    /// Goes on with what was begun before a crash or an error.
+    pub(crate) fn finish_disposals(&mut self) -> Result<(), Error> {
+        let path = self.intent_path();
+        let text = match fs::read(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("read", &path)(error)),
+        };
+        let intent: Intent = serde_json::from_slice(&text).map_err(|error| Error::Damaged {
+            segment: INTENT.to_owned(),
+            block: None,
+            what: format!("it should say what is being disposed of ({error})"),
+        })?;
+        self.carry_out(intent).map(drop)
+    }
+
+    /// The segment of that name, if it can go.
+    fn disposable(&self, name: &str) -> Result<SegmentName, Error> {
+        let no_such = || Error::NoSuchSegment { segment: name.to_owned() };
+        let parsed: SegmentName = name.parse().map_err(|()| no_such())?;
+        if self.shared.live() == Some(parsed) {
+            return Err(Error::SegmentInUse { segment: name.to_owned() });
+        }
+        if self.shared.segments().contains(&parsed) { Ok(parsed) } else { Err(no_such()) }
+    }
+
+    fn doomed_segment(&self, name: SegmentName, reason: &str, by: &Authority) -> Result<Doomed, Error> {
+        let last_possible = self.shared.last_seq_before_next(name).unwrap_or(u64::MAX);
+        // What is too damaged to be opened goes as well.
+        let (last_seq, ended_at, head) = match self.shared.segment(name).ok().flatten().as_deref() {
+            Some(Segment::Sealed(sealed)) => (sealed.last_seq(), Some(sealed.ended_at()), Some(sealed.head())),
+            Some(Segment::Live(live)) => (live.tail().last_seq, live.last_time(), Some(live.tail().link)),
+            None => (last_possible, None, None),
+        };
+        let disposed = SegmentDisposed {
+            segment: name.to_string(),
+            first_seq: name.first_seq,
+            last_seq: last_seq.min(last_possible),
+            events: (last_seq.min(last_possible) + 1).saturating_sub(name.first_seq),
+            bytes: self.shared.bytes_on_disk(Kind::Segment, name).unwrap_or(0),
+            opened_at: name.opened_at,
+            ended_at,
+            // Behind its last event is more than is its own, after a write that failed.
+            head: head.filter(|_| last_seq <= last_possible).map(|head| head.to_string()),
+            policy: by.policy.clone(),
+            reason: reason.to_owned(),
+            actor: by.actor.clone(),
+        };
+        let body = EventBody::SegmentDisposed(disposed);
+        Ok(Doomed { kind: Target::Segment, name: name.to_string(), body })
+    }
+
+    /// Writes down what is to go and does it.
+    fn destroy(&mut self, intent: Intent) -> Result<Vec<u64>, Error> {
+        if intent.doomed.is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = self.intent_path();
+        let draft = path.with_extension("new");
+        let text = serde_json::to_vec(&intent).expect("names and numbers serialise");
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+            file.write_all(&text)?;
+            file.sync_all()?;
+            fs::rename(&draft, &path)?;
+            File::open(self.shared.dir())?.sync_all()
+        };
+        write().map_err(Error::io("write down what is disposed of in", &path))?;
+        self.carry_out(intent)
+    }
+
+    /// Does what is written down, or what is left of it.
+    fn carry_out(&mut self, intent: Intent) -> Result<Vec<u64>, Error> {
+        let Intent { at, doomed } = intent;
+        let names = doomed.iter().filter(|doomed| doomed.kind != Target::Summaries);
+        let names: Vec<SegmentName> = names.filter_map(|doomed| doomed.name.parse().ok()).collect();
+        self.shared.forget_segments(&names)?;
+        for kind in [Target::Segment, Target::Hold, Target::Summaries] {
+            let these = doomed.iter().filter(|doomed| doomed.kind == kind);
+            self.shared.keys.destroy(kind.of_key(), these.map(|doomed| doomed.name.as_str()))?;
+        }
+        for doomed in &doomed {
+            if let (Target::Summaries, Ok(day)) = (doomed.kind, doomed.name.parse()) {
+                self.shared.forget_day(day)?;
+            }
+            shared::remove_folder(&self.shared.dir().join(doomed.kind.folder()).join(&doomed.name))?;
+        }
+        for kind in [Target::Segment, Target::Hold, Target::Summaries] {
+            if doomed.iter().any(|doomed| doomed.kind == kind) {
+                shared::sync(&self.shared.dir().join(kind.folder()))?;
+            }
+        }
+        for name in &names {
+            if doomed.iter().all(|doomed| doomed.kind != Target::Hold || doomed.name != name.to_string())
+                && self.shared.folder(Kind::Hold, *name).exists()
+            {
+                self.shared.add_held(*name);
+            }
+        }
+        let is_told =
+            |doomed: &Doomed| doomed.kind == Target::Segment && self.ledger.state().disposed.contains(&doomed.name);
+        let bodies = doomed.into_iter().filter(|doomed| !is_told(doomed)).map(|doomed| doomed.body).collect();
+        let seqs = self.append_all(at, bodies)?;
+        self.flush()?;
+        let path = self.intent_path();
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        shared::sync(self.shared.dir())?;
+        Ok(seqs)
+    }
+
+    fn intent_path(&self) -> PathBuf {
+        self.shared.dir().join(INTENT)
+    }
+}
+
+// === impl Target ===
+
+impl Target {
+    fn of_key(self) -> Kind {
+        match self {
+            Self::Segment => Kind::Segment,
+            Self::Hold => Kind::Hold,
+            Self::Summaries => Kind::Summaries,
+        }
+    }
+
+    /// Where its folders lie.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Segment => "segments",
+            Self::Hold => "holds",
+            Self::Summaries => "summaries",
+        }
+    }
+}

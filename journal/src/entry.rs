@@ -1,0 +1,130 @@
+//! An event on its way into the journal: serialised and scrubbed, without its number.
+
+use jiff::Timestamp;
+
+use crate::error::Error;
+use crate::event::{Draft, EventBody, RequestId};
+use crate::scrub::Scrub;
+
+/// What stands before an event's data.
+const DATA: &str = r#""data":"#;
+
+/// A serialised and scrubbed event. It can be made on another thread than the one that appends it.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) request: Option<RequestId>,
+    pub(crate) step: Step,
+    /// The event's type, if the event also goes to the ledger.
+    pub(crate) for_ledger: Option<String>,
+    /// One line of JSON without its end: `{"at":…,"request":…,"type":…,"data":…}`.
+    pub(crate) json: String,
+    /// Where the data begin.
+    data: usize,
+}
+
+/// What the event is to the summary of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// `request.received`.
+    Received,
+    /// `response.finished`.
+    Finished,
+    /// Anything else.
+    Other,
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Serialises and scrubs. Fails with [`Error::Scrub`] if what the scrubber leaves is not the same event any more.
+    pub fn new(draft: &Draft, scrub: &dyn Scrub) -> Result<Self, Error> {
+        let broken = |what: &str| Error::Scrub { what: what.to_owned() };
+        let mut json = serde_json::to_string(draft)
+            .map_err(|error| Error::Scrub { what: format!("it does not serialise: {error}") })?;
+        // The first one there is, because nothing before it is text of somebody's choosing.
+        let data = json.find(DATA).ok_or_else(|| broken("it has no data"))? + DATA.len();
+        let envelope = json[..data].to_owned();
+        scrub.scrub(&mut json);
+        if !json.starts_with(&envelope) {
+            return Err(broken("its time, request or type was changed"));
+        }
+        if memchr::memchr(b'\n', json.as_bytes()).is_some() {
+            return Err(broken("it has a line break"));
+        }
+        if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&json) {
+            return Err(broken(&format!("it is no JSON object any more (column {})", error.column())));
+        }
+        Ok(Self {
+            at: draft.at,
+            request: draft.request,
+            step: Step::of(&draft.body),
+            for_ledger: draft.body.is_for_ledger().then(|| kind(&envelope).to_owned()),
+            json,
+            data,
+        })
+    }
+
+    /// Its data as JSON.
+    pub(crate) fn data(&self) -> &str {
+        &self.json[self.data..self.json.len() - 1]
+    }
+}
+
+/// The type in `…,"type":"…","data":`.
+fn kind(envelope: &str) -> &str {
+    envelope.rsplit('"').nth(3).unwrap_or_default()
+}
+
+// === impl Step ===
+
+impl Step {
+    fn of(body: &EventBody) -> Self {
+        match body {
+            EventBody::RequestReceived(_) => Self::Received,
+            EventBody::ResponseFinished(_) => Self::Finished,
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NoScrub;
+
+    fn stopped() -> Draft {
+        Draft { at: Timestamp::UNIX_EPOCH, request: None, body: EventBody::ServiceStopped { requests_cut: 2 } }
+    }
+
+    #[test]
+    fn it_knows_its_data_and_what_the_ledger_is_to_get() {
+        let entry = Entry::new(&stopped(), &NoScrub).unwrap();
+        assert_eq!((entry.data(), entry.for_ledger.as_deref()), (r#"{"requests_cut":2}"#, None));
+        let body = EventBody::JournalResumed { unrecorded: 3 };
+        let entry = Entry::new(&Draft { body, ..stopped() }, &NoScrub).unwrap();
+        assert_eq!((entry.data(), entry.for_ledger.as_deref()), (r#"{"unrecorded":3}"#, Some("journal.resumed")));
+    }
+
+    #[test]
+    fn what_the_scrubber_breaks_is_refused() {
+        type Break = fn(&mut String);
+        struct Breaks(Break);
+        impl Scrub for Breaks {
+            fn scrub(&self, json: &mut String) {
+                self.0(json);
+            }
+        }
+        let breaks: [Break; 5] = [
+            |json| json.clear(),
+            |json| json.push('\n'),
+            |json| json.push('}'),
+            |json| *json = json.replace("1970", "1971"),
+            |json| *json = json.replace("service.stopped", "service.began"),
+        ];
+        for broken in breaks {
+            assert!(matches!(Entry::new(&stopped(), &Breaks(broken)), Err(Error::Scrub { .. })));
+        }
+        assert!(Entry::new(&stopped(), &Breaks(|json| *json = json.replace('2', "9"))).is_ok());
+    }
+}

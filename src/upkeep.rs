@@ -1,0 +1,200 @@
+//! What the journal needs beside appending: sealing what is written, sweeping what is past its time, anchoring the ledger.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use journal::{Journal, LedgerHead, Reader};
+use retention::{Now, Plan, Policy, Report, State, Sweeper};
+use tokio_util::sync::CancellationToken;
+
+use crate::record::Recorder;
+
+/// How often a segment to seal is looked for.
+const SEAL_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How often the head of the ledger is logged.
+const ANCHOR_INTERVAL: Duration = Duration::from_secs(60 * 60);
+
+/// The name under which the service itself disposes.
+const ACTOR: &str = "retention";
+
+/// Who does all that. Clones share it.
+#[derive(Clone)]
+pub struct Upkeep {
+    recorder: Recorder,
+    reader: Reader,
+    sweeper: Arc<Mutex<Sweeper>>,
+    /// What the monotonic clock counts from.
+    started: Instant,
+    anchor_file: Option<PathBuf>,
+}
+
+/// Why a sweep did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum SweepError {
+    /// Not everything that is due is gone.
+    #[error(transparent)]
+    Sweep(#[from] retention::Error),
+    /// The recorder has stopped.
+    #[error("the service is stopping")]
+    Stopping,
+}
+
+// === impl Upkeep ===
+
+impl Upkeep {
+    /// For the journal that `recorder` writes. `last_known` is [`Journal::last_known_time`] at its opening.
+    pub fn new(
+        recorder: Recorder,
+        reader: Reader,
+        policy: Policy,
+        last_known: Option<Timestamp>,
+        anchor_file: Option<PathBuf>,
+    ) -> Self {
+        let started = Instant::now();
+        let sweeper = Sweeper::new(policy, last_known, now(started));
+        Self { recorder, reader, sweeper: Arc::new(Mutex::new(sweeper)), started, anchor_file }
+    }
+
+    /// Does it until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let sweep_interval = self.policy().terms().sweep_interval;
+        tokio::join!(
+            every(sweep_interval, &stop, || self.sweep_and_tell()),
+            every(SEAL_INTERVAL.min(sweep_interval), &stop, || self.seal_all(&stop)),
+            every(ANCHOR_INTERVAL, &stop, || self.anchor()),
+        );
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Policy {
+        *self.sweeper().policy()
+    }
+
+    /// How sweeping is getting on.
+    pub fn state(&self) -> State {
+        self.sweeper().state().clone()
+    }
+
+    /// What is due at this moment; `None` if the recorder has stopped.
+    pub async fn plan(&self) -> Option<Result<Plan, journal::Error>> {
+        let policy = self.policy();
+        let plan = move |journal: &mut Journal| {
+            Ok(retention::plan(&journal.segments()?, Timestamp::now(), &policy))
+        };
+        self.recorder.with_journal(plan).await
+    }
+
+    /// Sweeps now, in the name of `actor`, who may say that the wall clock is right.
+    pub async fn sweep(&self, actor: &str, confirm_clock: bool) -> Result<Report, SweepError> {
+        let (sweeper, started, actor) = (Arc::clone(&self.sweeper), self.started, actor.to_owned());
+        let sweep = move |journal: &mut Journal| {
+            let mut sweeper = sweeper.lock().unwrap_or_else(PoisonError::into_inner);
+            if confirm_clock {
+                sweeper.confirm_clock();
+            }
+            sweeper.sweep(journal, now(started), &actor)
+        };
+        Ok(self.recorder.with_journal(sweep).await.ok_or(SweepError::Stopping)??)
+    }
+
+    async fn sweep_and_tell(&self) {
+        let was_waiting = self.state().waiting.is_some();
+        match self.sweep(ACTOR, false).await {
+            Ok(report) => {
+                if let Some(wait) = report.skipped.as_ref().filter(|_| !was_waiting) {
+                    tracing::error!(kind = "retention", "{wait}");
+                }
+                if report.max_bytes_struck {
+                    tracing::error!(
+                        kind = "retention",
+                        "the journal is larger than retention.max_bytes: content goes before its time"
+                    );
+                }
+            }
+            Err(SweepError::Sweep(error)) => tracing::error!(kind = "retention", %error, "the sweep failed"),
+            Err(SweepError::Stopping) => {}
+        }
+    }
+
+    /// Seals what is to be sealed, one segment after the other.
+    async fn seal_all(&self, stop: &CancellationToken) {
+        while let Some(Some(name)) = self.recorder.with_journal(|journal| journal.to_seal()).await {
+            let reader = self.reader.clone();
+            let prepare = {
+                let name = name.clone();
+                move || {
+                    // Whoever waits for an answer comes first.
+                    let _ = rustix::process::nice(10);
+                    reader.prepare_seal(&name)
+                }
+            };
+            let (done, prepared) = tokio::sync::oneshot::channel();
+            let spawned = std::thread::Builder::new().name("seal".to_owned()).spawn(move || done.send(prepare()).is_ok());
+            if let Err(error) = spawned {
+                return tracing::error!(kind = "journal", %error, "cannot start the thread that seals");
+            }
+            let prepared = match prepared.await {
+                Ok(Ok(prepared)) => prepared,
+                Ok(Err(error)) => return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment"),
+                Err(_) => return tracing::error!(kind = "journal", segment = name, "sealing a segment panicked"),
+            };
+            let Some(prepared) = prepared else { continue };
+            let commit = move |journal: &mut Journal| journal.commit_seal(prepared, Timestamp::now());
+            match self.recorder.with_journal(commit).await {
+                Some(Ok(())) if !stop.is_cancelled() => {}
+                Some(Err(error)) => return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment"),
+                _ => return,
+            }
+        }
+    }
+
+    /// Logs the head of the ledger, and writes it where somebody wants it.
+    async fn anchor(&self) {
+        let anchored = self.recorder.with_journal(|journal| journal.anchor(Timestamp::now())).await;
+        let head = match anchored {
+            Some(Ok(head)) => head,
+            Some(Err(error)) => return tracing::error!(kind = "journal", %error, "cannot anchor the ledger"),
+            None => return,
+        };
+        tracing::info!(kind = "journal", entry = head.n, hash = head.hash, "ledger head");
+        if let Some(path) = &self.anchor_file
+            && let Err(error) = append_anchor(path, &head)
+        {
+            tracing::error!(kind = "journal", path = %path.display(), %error, "cannot write the ledger's head to journal.anchor_file");
+        }
+    }
+
+    fn sweeper(&self) -> std::sync::MutexGuard<'_, Sweeper> {
+        self.sweeper.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Calls `work` at once and then once in `interval`, until `stop`.
+async fn every<F: Future<Output = ()>>(interval: Duration, stop: &CancellationToken, work: impl Fn() -> F) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => work().await,
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// One line: entry, digest, time. A file that only grows, so that it can lie where nothing can be changed.
+fn append_anchor(path: &Path, head: &LedgerHead) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    writeln!(file, "{} {} {}", head.n, head.hash, head.at)?;
+    file.sync_all()
+}
+
+/// Both clocks, one right after the other.
+fn now(started: Instant) -> Now {
+    Now { wall: Timestamp::now(), monotonic: started.elapsed() }
+}
