@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use journal::{EventBody, Journal, Options};
-use retention::{Policy, Terms};
+use journal::{EventBody, Journal};
 use scrubbers::Scrubber;
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -31,7 +30,7 @@ use crate::logging;
 use crate::projections::{Metrics, Projections};
 use crate::record::{Guarantee, Recorder, ScrubEvents, Writer};
 use crate::state_dir::{StateDir, StateDirError};
-use crate::upkeep::Upkeep;
+use crate::upkeep::{self, Upkeep};
 
 /// How long requests that were cut at the drain deadline may take to say so.
 const CUT_LIMIT: Duration = Duration::from_secs(3);
@@ -137,13 +136,10 @@ impl Service {
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
-        let policy = policy(&config)?;
-        let options = Options {
-            segment_period: config.segment_period,
-            segment_max_bytes: config.segment_max_bytes,
-            key_file: config.journal_key_file.clone(),
-            create: true,
-        };
+        let policy = upkeep::policy(&config).map_err(|errors| {
+            StartError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        })?;
+        let options = upkeep::journal_options(&config, true);
         let journal = Journal::open(&state_dir.journal(), options, Arc::new(ScrubEvents(scrubber.clone())))?;
         let (reader, last_known) = (journal.reader(), journal.last_known_time());
         let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
@@ -183,7 +179,7 @@ impl Service {
         });
         tasks.spawn(http::server::serve(app.clone(), listener));
         let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy, last_known, app.config.anchor_file.clone());
-        tasks.spawn(control.serve(recorder, reader, stop.clone()));
+        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), stop.clone()));
         tasks.spawn(upkeep.run(stop.clone()));
         Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
     }
@@ -287,22 +283,6 @@ async fn worker_plan(
         own_binary: std::env::current_exe()?,
         spawner: Spawner::new()?,
         recorder,
-    })
-}
-
-/// The terms of the configuration, which were checked when it was read.
-fn policy(config: &Config) -> Result<Policy, StartError> {
-    let terms = Terms {
-        content_ttl: config.content_ttl,
-        summary_ttl: config.summary_ttl,
-        ledger_ttl: config.ledger_ttl,
-        max_content_ttl: config.max_content_ttl,
-        segment_period: config.segment_period,
-        sweep_interval: config.sweep_interval,
-        max_bytes: config.max_bytes,
-    };
-    Policy::try_new(terms).map_err(|errors| {
-        StartError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     })
 }
 

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use journal::{Journal, LedgerHead, Reader};
-use retention::{Now, Plan, Policy, Report, State, Sweeper};
+use journal::{Journal, LedgerHead, Options, Reader};
+use retention::{Now, Policy, PolicyError, Sweeper, Terms};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::record::Recorder;
 
 /// How often a segment to seal is looked for.
@@ -34,15 +35,30 @@ pub struct Upkeep {
     anchor_file: Option<PathBuf>,
 }
 
-/// Why a sweep did not do what it should.
-#[derive(Debug, thiserror::Error)]
-pub enum SweepError {
-    /// Not everything that is due is gone.
-    #[error(transparent)]
-    Sweep(#[from] retention::Error),
-    /// The recorder has stopped.
-    #[error("the service is stopping")]
-    Stopping,
+/// The retention policy of `config`.
+///
+/// # Errors
+/// What in it contradicts each other, of which loading it finds most.
+pub fn policy(config: &Config) -> Result<Policy, Vec<PolicyError>> {
+    Policy::try_new(Terms {
+        content_ttl: config.content_ttl,
+        summary_ttl: config.summary_ttl,
+        ledger_ttl: config.ledger_ttl,
+        max_content_ttl: config.max_content_ttl,
+        segment_period: config.segment_period,
+        sweep_interval: config.sweep_interval,
+        max_bytes: config.max_bytes,
+    })
+}
+
+/// How `config` says the journal is to be opened, which is made if there is none and `create` is set.
+pub fn journal_options(config: &Config, create: bool) -> Options {
+    Options {
+        segment_period: config.segment_period,
+        segment_max_bytes: config.segment_max_bytes,
+        key_file: config.journal_key_file.clone(),
+        create,
+    }
 }
 
 // === impl Upkeep ===
@@ -76,37 +92,24 @@ impl Upkeep {
         *self.sweeper().policy()
     }
 
-    /// How sweeping is getting on.
-    pub fn state(&self) -> State {
-        self.sweeper().state().clone()
-    }
-
-    /// What is due at this moment; `None` if the recorder has stopped.
-    pub async fn plan(&self) -> Option<Result<Plan, journal::Error>> {
-        let policy = self.policy();
-        let plan = move |journal: &mut Journal| {
-            Ok(retention::plan(&journal.segments()?, Timestamp::now(), &policy))
-        };
-        self.recorder.with_journal(plan).await
-    }
-
-    /// Sweeps now, in the name of `actor`, who may say that the wall clock is right.
-    pub async fn sweep(&self, actor: &str, confirm_clock: bool) -> Result<Report, SweepError> {
-        let (sweeper, started, actor) = (Arc::clone(&self.sweeper), self.started, actor.to_owned());
-        let sweep = move |journal: &mut Journal| {
+    /// Runs `job` with the journal and what sweeps it, at the moment it is given. `None` if the recorder has stopped.
+    pub async fn with_journal<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Journal, &mut Sweeper, Now) -> T + Send + 'static,
+    ) -> Option<T> {
+        let (sweeper, started) = (Arc::clone(&self.sweeper), self.started);
+        let job = move |journal: &mut Journal| {
             let mut sweeper = sweeper.lock().unwrap_or_else(PoisonError::into_inner);
-            if confirm_clock {
-                sweeper.confirm_clock();
-            }
-            sweeper.sweep(journal, now(started), &actor)
+            job(journal, &mut sweeper, now(started))
         };
-        Ok(self.recorder.with_journal(sweep).await.ok_or(SweepError::Stopping)??)
+        self.recorder.with_journal(job).await
     }
 
     async fn sweep_and_tell(&self) {
-        let was_waiting = self.state().waiting.is_some();
-        match self.sweep(ACTOR, false).await {
-            Ok(report) => {
+        let was_waiting = self.sweeper().state().waiting.is_some();
+        let swept = self.with_journal(|journal, sweeper, now| sweeper.sweep(journal, now, ACTOR)).await;
+        match swept {
+            Some(Ok(report)) => {
                 if let Some(wait) = report.skipped.as_ref().filter(|_| !was_waiting) {
                     tracing::error!(kind = "retention", "{wait}");
                 }
@@ -117,8 +120,8 @@ impl Upkeep {
                     );
                 }
             }
-            Err(SweepError::Sweep(error)) => tracing::error!(kind = "retention", %error, "the sweep failed"),
-            Err(SweepError::Stopping) => {}
+            Some(Err(error)) => tracing::error!(kind = "retention", %error, "the sweep failed"),
+            None => {}
         }
     }
 

@@ -21,7 +21,7 @@ use crate::shared;
 use crate::writer::Journal;
 
 /// The file that says what is on its way out.
-const INTENT: &str = "disposing";
+pub(crate) const INTENT: &str = "disposing";
 
 /// A segment that is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,10 @@ use jiff::civil::Date;
 
 use crate::cache::Cache;
 use crate::cipher::{DataKey, Link};
+use crate::disposal::INTENT;
 use crate::error::Error;
 use crate::keys::{Keys, Kind};
+use crate::ledger::Ledger;
 use crate::lock::LockFile;
 use crate::sealed::SealedSegment;
 use crate::segment::{self, LiveSegment, Segment, SegmentName, Synced};
@@ -53,15 +55,20 @@ struct Names {
 
 impl Shared {
     /// For the journal in `dir`, whose lock is `lock`.
-    pub(crate) fn open(dir: &Path, keys: Keys, public_key: [u8; 32], lock: LockFile) -> Result<Self, Error> {
-        let segments = names(&dir.join("segments"))?;
+    pub(crate) fn open(dir: &Path, keys: Keys, ledger: &Ledger, lock: LockFile) -> Result<Self, Error> {
+        let mut segments = names(&dir.join("segments"))?;
+        // One that is just being made is not in the ledger yet; anything else that is not was put there by somebody.
+        segments.retain(|name| {
+            let folder = dir.join("segments").join(name.to_string());
+            ledger.state().segments.contains_key(&name.to_string()) || !folder.join(SEALED).exists()
+        });
         let mut held = names(&dir.join("holds"))?;
         // A crash came between carrying over what is held and disposing of the rest: the segment still has everything.
         held.retain(|name| !segments.contains(name));
         Ok(Self {
             dir: dir.to_owned(),
             keys,
-            public_key,
+            public_key: *ledger.public_key(),
             names: RwLock::new(Names { segments, held }),
             segments: Mutex::new(Cache::new(OPEN_SEGMENTS)),
             days: Mutex::new(Cache::new(OPEN_DAYS)),
@@ -121,13 +128,14 @@ impl Shared {
             let key = self.keys.create(Kind::Segment, &name.to_string())?;
             LiveSegment::open(&segments_dir, name, key, Some(start)).map(Segment::Live)
         };
-        let made = lock(&self.segments).get_or_open(name, make);
-        match made {
+        let mut segments = lock(&self.segments);
+        match segments.get_or_open(name, make) {
             Ok(segment) => {
                 self.names.write().unwrap_or_else(PoisonError::into_inner).segments.push(name);
                 Ok(segment)
             }
             Err(error) => {
+                drop(segments);
                 // The next attempt may be under another name, and this one must not look like a segment then.
                 if let Err(error) = self.discard_segment(name) {
                     tracing::warn!(%error, segment = %name, "cannot remove a segment that was not finished");
@@ -135,6 +143,17 @@ impl Shared {
                 Err(error)
             }
         }
+    }
+
+    /// Folders among the segments that are none of ours, unless some are just being removed.
+    pub(crate) fn strangers(&self) -> Result<Vec<SegmentName>, Error> {
+        let _none_is_made = lock(&self.segments);
+        if self.dir.join(INTENT).exists() {
+            return Ok(Vec::new());
+        }
+        let mut strangers = names(&self.segments_dir())?;
+        strangers.retain(|name| self.kind(*name) != Some(Kind::Segment));
+        Ok(strangers)
     }
 
     /// Closes a segment that cannot be written to any longer. Whoever reads opens it again.

@@ -6,16 +6,22 @@ use std::sync::Arc;
 use std::vec;
 
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::cipher::{Cipher, DataKey, random};
 use crate::database;
 use crate::error::Error;
 use crate::event::RequestId;
+use crate::filter::{Facts, Filter};
 use crate::shared::Shared;
-use crate::summary::Summary;
+use crate::summary::{self, Summary};
 
-/// Rows read at once, so that a reader that stalls holds no database open.
+/// Rows looked at in one go, so that a reader that stalls holds no database open.
 const PAGE: usize = 256;
+
+/// How far the time that an id names and that of its summary may be apart: a request is received when its body was read, and
+/// clocks are set.
+const APART: SignedDuration = SignedDuration::from_mins(5);
 
 /// Length of the nonce that a value begins with.
 const NONCE: usize = 12;
@@ -28,15 +34,28 @@ pub(crate) struct Day {
     cipher: Cipher,
 }
 
+/// The key of a summary, or a bound of some: the bytes of a request id.
+type Key = [u8; 16];
+
 /// Summaries, newest first. See [`Reader::summaries`](crate::Reader::summaries).
 pub struct Summaries {
     shared: Arc<Shared>,
+    filter: Filter,
+    /// The lowest key that may be wanted.
+    from: Key,
+    /// The next row is the first one below this key, in whichever day.
+    below: Option<Key>,
     /// Days still to read, the next one last.
     days: Vec<Date>,
-    /// Within the day at the end of `days`: read on below this key.
-    below: Option<Vec<u8>>,
     page: vec::IntoIter<Result<Summary, Error>>,
     left: usize,
+}
+
+/// Some rows of a day.
+struct Page {
+    rows: Vec<Result<Summary, Error>>,
+    /// Where there may be more, if there may.
+    below: Option<Key>,
 }
 
 // === impl Day ===
@@ -90,31 +109,53 @@ impl Day {
         File::open(&file).and_then(|file| file.sync_data()).map_err(Error::io("sync", &file))
     }
 
-    /// Up to a page of rows below the key `below`, newest first, and the key to go on below, if there may be more.
-    fn page(&self, below: Option<Vec<u8>>) -> (Vec<Result<Summary, Error>>, Option<Vec<u8>>) {
+    /// Of a page of rows from the key `from` to below `below`, newest first, those that `filter` wants.
+    fn page(&self, filter: &Filter, from: Key, below: Option<Key>) -> Page {
+        let mut page = Page { rows: Vec::new(), below: None };
         let rows = match below {
-            Some(key) => self.database.range(..key),
-            None => self.database.iter(),
+            Some(below) if below <= from => return page,
+            Some(below) => self.database.range(from..below),
+            None => self.database.range(from..),
         };
-        let mut page = Vec::with_capacity(PAGE);
-        for row in rows.rev().take(PAGE) {
+        for (n, row) in rows.rev().take(PAGE).enumerate() {
             let (key, value) = match row {
                 Ok(row) => row,
                 // sled cannot go on behind a page it cannot read.
                 Err(error) => {
-                    page.push(Err(Error::sled("read summaries of", &self.path, None)(error)));
-                    return (page, None);
+                    page.rows.push(Err(Error::sled("read summaries of", &self.path, None)(error)));
+                    return page;
                 }
             };
-            page.push(self.summary(&key, &value));
-            if page.len() == PAGE {
-                return (page, Some(key.to_vec()));
+            page.rows.extend(self.wanted(filter, &key, &value).transpose());
+            if n + 1 == PAGE {
+                page.below = key.as_ref().try_into().ok();
             }
         }
-        (page, None)
+        page
+    }
+
+    /// The summary in `value`, if `filter` wants it.
+    fn wanted(&self, filter: &Filter, key: &[u8], value: &[u8]) -> Result<Option<Summary>, Error> {
+        if filter.is_empty() {
+            return self.summary(key, value).map(Some);
+        }
+        self.read(key, value, |json| {
+            let facts: Facts<'_> = serde_json::from_slice(json)?;
+            filter.holds_for(&facts).then(|| serde_json::from_slice(json)).transpose()
+        })
     }
 
     fn summary(&self, key: &[u8], value: &[u8]) -> Result<Summary, Error> {
+        self.read(key, value, |json| serde_json::from_slice(json))
+    }
+
+    /// Decrypts `value` and parses it by `parse`.
+    fn read<T>(
+        &self,
+        key: &[u8],
+        value: &[u8],
+        parse: impl FnOnce(&[u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, Error> {
         let damaged = |what: String| Error::Damaged {
             segment: self.path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             block: None,
@@ -123,25 +164,41 @@ impl Day {
         let (nonce, text) = value.split_first_chunk::<NONCE>().ok_or_else(|| damaged("it is too short".to_owned()))?;
         let mut text = text.to_vec();
         let json = self.cipher.decrypt(*nonce, key, &mut text).map_err(|error| damaged(error.to_string()))?;
-        serde_json::from_slice(json).map_err(|error| damaged(format!("it is none (column {})", error.column())))
+        parse(json).map_err(|error| damaged(format!("it is none (column {})", error.column())))
     }
 }
 
 // === impl Summaries ===
 
 impl Summaries {
-    pub(crate) fn new(shared: Arc<Shared>, limit: Option<usize>) -> Result<Self, Error> {
-        let days = shared.days()?;
+    /// Those that `filter` wants, at most `limit`, and below the id `before`.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        filter: Filter,
+        limit: Option<usize>,
+        before: Option<RequestId>,
+    ) -> Result<Self, Error> {
+        let since = filter.since.map(|since| since.saturating_sub(APART).unwrap_or(Timestamp::MIN));
+        let until = filter.until.map(|until| until.saturating_add(APART).unwrap_or(Timestamp::MAX));
+        let (oldest, newest) = (since.map(summary::utc_day), until.map(summary::utc_day));
+        let mut days = shared.days()?;
+        days.retain(|day| oldest.is_none_or(|oldest| oldest <= *day) && newest.is_none_or(|newest| *day <= newest));
+        if let Some(last) = before.and_then(|id| id.time()).map(summary::utc_day) {
+            days.retain(|day| *day <= last);
+        }
+        let below = [before.map(|id| *id.as_bytes()), until.map(first_key)].into_iter().flatten().min();
+        let from = since.map_or([0; 16], first_key);
         let left = limit.unwrap_or(usize::MAX);
-        Ok(Self { shared, days, below: None, page: Vec::new().into_iter(), left })
+        Ok(Self { shared, filter, from, below, days, page: Vec::new().into_iter(), left })
     }
 
-    fn load_page(&mut self, date: Date) -> Result<(), Error> {
-        let Some(day) = self.shared.day(date)? else { return Ok(()) };
-        let (page, below) = day.page(self.below.take());
-        self.page = page.into_iter();
-        self.below = below;
-        Ok(())
+    /// Reads a page of the day `date`. Returns whether there may be more.
+    fn load_page(&mut self, date: Date) -> Result<bool, Error> {
+        let Some(day) = self.shared.day(date)? else { return Ok(false) };
+        let page = day.page(&self.filter, self.from, self.below);
+        self.page = page.rows.into_iter();
+        self.below = page.below.or(self.below);
+        Ok(page.below.is_some())
     }
 }
 
@@ -149,22 +206,28 @@ impl Iterator for Summaries {
     type Item = Result<Summary, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        loop {
+        while self.left > 0 {
             if let Some(row) = self.page.next() {
-                self.left -= 1;
+                self.left -= usize::from(row.is_ok());
                 return Some(row);
             }
             let date = *self.days.last()?;
             let loaded = self.load_page(date);
-            if self.below.is_none() {
+            if !matches!(loaded, Ok(true)) {
                 self.days.pop();
             }
             if let Err(error) = loaded {
                 return Some(Err(error));
             }
         }
+        None
     }
+}
+
+/// The lowest id of the millisecond of `time`.
+fn first_key(time: Timestamp) -> Key {
+    let millis = u64::try_from(time.as_millisecond()).unwrap_or(0);
+    let mut key = [0; 16];
+    key[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    key
 }

@@ -96,6 +96,7 @@ impl Reader {
         let mut verifier = Verifier { shared: Arc::clone(&self.shared), expected, found, before: None };
         verifier.segments()?;
         verifier.missing();
+        verifier.strangers()?;
         verifier.summaries()?;
         Ok(verifier.found)
     }
@@ -281,6 +282,14 @@ impl Verifier {
         let carried = self.expected.carried.iter().rfind(|carried| carried.segment == label);
         if carried.is_none_or(|carried| carried.digest != digest) {
             self.say(name, "what is held of it is not what the ledger says was carried over");
+        }
+        Ok(())
+    }
+
+    /// Folders that somebody put there.
+    fn strangers(&mut self) -> Result<(), Error> {
+        for name in self.shared.strangers()? {
+            self.say(name, "the ledger does not know it, so it is no part of the journal");
         }
         Ok(())
     }

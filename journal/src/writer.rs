@@ -145,7 +145,7 @@ impl Journal {
         }
         let crashed = lock.follows_a_crash();
         let ledger = Ledger::open(dir, &keys, Timestamp::now())?;
-        let shared = Arc::new(Shared::open(dir, keys, *ledger.public_key(), lock)?);
+        let shared = Arc::new(Shared::open(dir, keys, &ledger, lock)?);
         let mut journal = Self {
             last_known_time: exists.then(|| ledger.head().at),
             ledger,
@@ -308,7 +308,7 @@ impl Journal {
         let segment = match (self.shared.segment(name), self.shared.synced_up_to(name)) {
             (Ok(None), _) => return Ok(End { recovered: None }),
             (Ok(Some(segment)), _) => segment,
-            (Err(error), None) if self.shared.is_half_made(name) => {
+            (Err(error), None) if self.shared.is_half_made(name) && !self.is_in_ledger(name) => {
                 tracing::warn!(%error, segment = %name, "a segment of the journal was never finished; it is begun again");
                 self.shared.discard_segment(name)?;
                 return self.find_end();
@@ -354,13 +354,17 @@ impl Journal {
         if let Some(last) = live.last_time() {
             self.last_known_time = self.last_known_time.max(Some(last));
         }
-        if !self.ledger.state().segments.contains_key(&name.to_string()) {
+        if !self.is_in_ledger(name) {
             let start = live.start()?.to_string();
             self.opened = Some((name.opened_at, SegmentOpened { segment: name.to_string(), start }));
             self.record_opening()?;
         }
         self.live = Some(segment);
         Ok(End { recovered })
+    }
+
+    fn is_in_ledger(&self, name: SegmentName) -> bool {
+        self.ledger.state().segments.contains_key(&name.to_string())
     }
 
     fn go_on_after(&mut self, seq: u64, link: Link) {

@@ -1,10 +1,19 @@
-//! What people on this machine may ask the running service: to read the journal, which only it can open.
+//! What people on this machine may ask the running service: to read the journal, which only it can open, and to look after it.
 //!
-//! [`server`] answers on the control socket, which [`socket`] places; [`protocol`] is what both sides say.
+//! [`server`] answers on the control socket, which [`socket`] places; [`protocol`] is what both sides say. An [`Operation`] runs
+//! the same way in the service and in `codex-trace`, which opens the journal itself while no service runs.
 
+pub mod answers;
+mod call;
+mod control;
+pub mod operation;
 pub mod protocol;
+mod routes;
 pub mod server;
 pub mod socket;
+mod status;
 
+pub use self::call::Call;
+pub use self::operation::{Begun, Desk, Operation, OperationError};
 pub use self::protocol::Ask;
 pub use self::server::ControlServer;

@@ -127,8 +127,8 @@ fn flip_a_bit(state: &State) {
     let first = segments.map(|entry| entry.expect("listed").path()).min().expect("one");
     let file = first.join("db");
     let mut bytes = fs::read(&file).expect("readable");
-    let frame = bytes.windows(4).position(|window| window == [0x28, 0xb5, 0x2f, 0xfd]).expect("a zstd frame");
-    bytes[frame + 30] ^= 4;
+    let block = bytes.windows(4).position(|window| window == b"JBLK").expect("a block");
+    bytes[block + 130] ^= 4;
     fs::write(&file, bytes).expect("written");
 }
 

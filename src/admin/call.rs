@@ -1,0 +1,162 @@
+//! How an [`Operation`] is asked for over HTTP.
+
+use std::fmt::Write as _;
+
+use http::Method;
+use journal::HoldSelector;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::operation::Operation;
+use super::protocol::Ask;
+
+// The paths of operations.
+pub(super) const SEGMENTS: &str = "/v1/segments";
+pub(super) const RETENTION_STATUS: &str = "/v1/retention/status";
+pub(super) const RETENTION_PLAN: &str = "/v1/retention/plan";
+pub(super) const RETENTION_RUN: &str = "/v1/retention/run";
+pub(super) const HOLDS: &str = "/v1/holds";
+pub(super) const LIFT: &str = "/v1/holds/{hold}/lift";
+pub(super) const VERIFY: &str = "/v1/verify";
+pub(super) const BACKUP: &str = "/v1/backup";
+pub(super) const LEDGER: &str = "/v1/ledger";
+pub(super) const LEDGER_HEAD: &str = "/v1/ledger/head";
+
+/// An HTTP request to the service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// JSON, or nothing.
+    pub body: String,
+}
+
+/// What `POST /v1/retention/run` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RunBody {
+    #[serde(default)]
+    confirm_clock: bool,
+}
+
+/// What `POST /v1/holds` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HoldBody {
+    selector: HoldSelector,
+    reason: String,
+}
+
+/// What `POST /v1/holds/HOLD/lift` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LiftBody {
+    pub(super) reason: String,
+}
+
+/// What `POST /v1/verify` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct VerifyBody {
+    anchor: Option<String>,
+}
+
+/// What `POST /v1/backup` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackupBody {
+    path: String,
+}
+
+// === impl Call ===
+
+impl Call {
+    fn get(target: &str) -> Self {
+        Self { method: Method::GET, target: target.to_owned(), body: String::new() }
+    }
+
+    fn post(target: &str, body: &serde_json::Value) -> Self {
+        Self { method: Method::POST, target: target.to_owned(), body: body.to_string() }
+    }
+}
+
+impl From<&Ask> for Call {
+    fn from(ask: &Ask) -> Self {
+        Self::get(&ask.target())
+    }
+}
+
+impl From<&Operation> for Call {
+    fn from(operation: &Operation) -> Self {
+        match operation {
+            Operation::RetentionStatus => Self::get(RETENTION_STATUS),
+            Operation::RetentionPlan => Self::get(RETENTION_PLAN),
+            Operation::RetentionRun { confirm_clock } => {
+                Self::post(RETENTION_RUN, &json!({ "confirm_clock": confirm_clock }))
+            }
+            Operation::Holds => Self::get(HOLDS),
+            Operation::PlaceHold { selector, reason } => {
+                Self::post(HOLDS, &json!({ "selector": selector, "reason": reason }))
+            }
+            Operation::LiftHold { hold, reason } => {
+                Self::post(&LIFT.replace("{hold}", &in_path(hold)), &json!({ "reason": reason }))
+            }
+            Operation::Verify { anchor } => Self::post(VERIFY, &json!({ "anchor": anchor })),
+            Operation::Backup { path } => Self::post(BACKUP, &json!({ "path": path.to_string_lossy() })),
+            Operation::Ledger => Self::get(LEDGER),
+            Operation::Anchor => Self::post(LEDGER_HEAD, &json!({})),
+            Operation::Segments => Self::get(SEGMENTS),
+        }
+    }
+}
+
+/// `text` as one segment of a path.
+fn in_path(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut escaped, byte| {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => escaped.push(byte.into()),
+            _ => write!(escaped, "%{byte:02X}").expect("writing to a string cannot fail"),
+        }
+        escaped
+    })
+}
+
+// === impl Operation ===
+
+impl From<RunBody> for Operation {
+    fn from(RunBody { confirm_clock }: RunBody) -> Self {
+        Self::RetentionRun { confirm_clock }
+    }
+}
+
+impl From<HoldBody> for Operation {
+    fn from(HoldBody { selector, reason }: HoldBody) -> Self {
+        Self::PlaceHold { selector, reason }
+    }
+}
+
+impl From<VerifyBody> for Operation {
+    fn from(VerifyBody { anchor }: VerifyBody) -> Self {
+        Self::Verify { anchor }
+    }
+}
+
+impl From<BackupBody> for Operation {
+    fn from(BackupBody { path }: BackupBody) -> Self {
+        Self::Backup { path: path.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_in_a_path_is_one_segment() {
+        let lift = Operation::LiftHold { hold: "a/b c".to_owned(), reason: "done".to_owned() };
+        let call = Call::from(&lift);
+        assert_eq!(call.target, "/v1/holds/a%2Fb%20c/lift");
+    }
+}

@@ -1,0 +1,35 @@
+//! How long it takes to be able to append after a crash.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use crate::child::{self, Task, argument};
+use crate::corpus::Corpus;
+use crate::table::{Bound, Row, median, short};
+use crate::{Bench, Failure};
+
+const RUNS: usize = 5;
+
+pub(crate) fn run(bench: &Bench, corpus: &Corpus) -> Result<Vec<Row>, Failure> {
+    let what = format!("start with {} M events after kill -9", bench.events() / 1_000_000);
+    Ok(vec![measure(what, &corpus.dir, corpus.period.as_secs(), corpus.at)?])
+}
+
+/// Appends to the journal in `dir`, kills that, and measures how long the next process takes to its first append.
+pub(crate) fn measure(what: String, dir: &Path, period: u64, at: Timestamp) -> Result<Row, Failure> {
+    let arguments = [argument("period", period), argument("at", at)].concat();
+    let (mut opened, mut appended) = (Vec::new(), Vec::new());
+    for run in 0..RUNS {
+        child::append_and_kill(dir, &arguments, 7 + run)?;
+        let report = child::ask(Task::Start, dir, &arguments)?;
+        opened.push(report.open_ms / 1e3);
+        appended.push(report.work_ms / 1e3);
+    }
+    let note = format!(
+        "from opening to the first append and flush, of which opening {} s; longest {} s",
+        short(median(&opened)),
+        short(appended.iter().copied().fold(0.0, f64::max)),
+    );
+    Ok(Row { what, bound: Bound::AtMost(0.5), unit: "s", measured: Some(median(&appended)), note })
+}
