@@ -138,20 +138,25 @@ impl Upkeep {
                 }
             };
             let (done, prepared) = tokio::sync::oneshot::channel();
-            let spawned = std::thread::Builder::new().name("seal".to_owned()).spawn(move || done.send(prepare()).is_ok());
+            let spawned =
+                std::thread::Builder::new().name("seal".to_owned()).spawn(move || done.send(prepare()).is_ok());
             if let Err(error) = spawned {
                 return tracing::error!(kind = "journal", %error, "cannot start the thread that seals");
             }
             let prepared = match prepared.await {
                 Ok(Ok(prepared)) => prepared,
-                Ok(Err(error)) => return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment"),
+                Ok(Err(error)) => {
+                    return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment");
+                }
                 Err(_) => return tracing::error!(kind = "journal", segment = name, "sealing a segment panicked"),
             };
             let Some(prepared) = prepared else { continue };
             let commit = move |journal: &mut Journal| journal.commit_seal(prepared, Timestamp::now());
             match self.recorder.with_journal(commit).await {
                 Some(Ok(())) if !stop.is_cancelled() => {}
-                Some(Err(error)) => return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment"),
+                Some(Err(error)) => {
+                    return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment");
+                }
                 _ => return,
             }
         }

@@ -3,6 +3,7 @@
 //! The lines of a block are one zstd frame. It is encrypted and kept in one value, or, when it is too long for one, cut into
 //! several that follow each other: its parts.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::io;
 
@@ -233,11 +234,20 @@ pub(crate) fn decrypt(key: &DataKey, name: &str, number: u32, value: &[u8]) -> R
     Ok((header, bytes))
 }
 
+thread_local! {
+    /// Making one costs as much as decompressing a small block.
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> = RefCell::new(Decompressor::default());
+}
+
+/// The text in the zstd `frame`, which has at most `text_len` bytes of it.
+pub(crate) fn inflate(frame: &[u8], text_len: usize) -> io::Result<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|decompressor| decompressor.decompress(frame, text_len))
+}
+
 /// The text of a block from its whole frame. Its header must have been authenticated: it says how much memory this takes.
 pub(crate) fn decompress(header: &Header, frame: &[u8]) -> Result<String, BadBlock> {
     let text_len = header.text_len as usize;
-    let text = Decompressor::new()
-        .and_then(|mut decompressor| decompressor.decompress(frame, text_len))
+    let text = inflate(frame, text_len)
         .map_err(|error| BadBlock(format!("its zstd frame cannot be decompressed ({error})")))?;
     if text.len() != text_len {
         return Err(BadBlock(format!("it holds {} bytes of text where its header says {text_len}", text.len())));

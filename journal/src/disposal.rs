@@ -79,7 +79,7 @@ impl Journal {
         self.flush()?;
         self.carry_over_held(&names, at)?;
         let doom = |(name, disposal): (&SegmentName, &Disposal)| self.doomed_segment(*name, &disposal.reason, by);
-        let doomed = names.iter().zip(due).map(doom).collect::<Result<Vec<_>, _>>()?;
+        let doomed = names.iter().zip(due).map(doom).collect();
         let seqs = self.destroy(Intent { at, doomed })?;
         let disposed = |(disposal, seq): (&Disposal, u64)| Disposed { segment: disposal.segment.clone(), seq };
         Ok(due.iter().zip(seqs).map(disposed).collect())
@@ -189,7 +189,7 @@ impl Journal {
         if self.shared.segments().contains(&parsed) { Ok(parsed) } else { Err(no_such()) }
     }
 
-    fn doomed_segment(&self, name: SegmentName, reason: &str, by: &Authority) -> Result<Doomed, Error> {
+    fn doomed_segment(&self, name: SegmentName, reason: &str, by: &Authority) -> Doomed {
         let last_possible = self.shared.last_seq_before_next(name).unwrap_or(u64::MAX);
         // What is too damaged to be opened goes as well.
         let (last_seq, ended_at, head) = match self.shared.segment(name).ok().flatten().as_deref() {
@@ -212,7 +212,7 @@ impl Journal {
             actor: by.actor.clone(),
         };
         let body = EventBody::SegmentDisposed(disposed);
-        Ok(Doomed { kind: Target::Segment, name: name.to_string(), body })
+        Doomed { kind: Target::Segment, name: name.to_string(), body }
     }
 
     /// Writes down what is to go and does it.
@@ -237,9 +237,15 @@ impl Journal {
     /// Does what is written down, or what is left of it.
     fn carry_out(&mut self, intent: Intent) -> Result<Vec<u64>, Error> {
         let Intent { at, doomed } = intent;
-        let names = doomed.iter().filter(|doomed| doomed.kind != Target::Summaries);
-        let names: Vec<SegmentName> = names.filter_map(|doomed| doomed.name.parse().ok()).collect();
-        self.shared.forget_segments(&names)?;
+        let names_of = |kind| {
+            let these = doomed.iter().filter(move |doomed| doomed.kind == kind);
+            these.filter_map(|doomed| doomed.name.parse().ok())
+        };
+        let mut names: Vec<SegmentName> = names_of(Target::Segment).collect();
+        let is_held = |name: &&SegmentName| self.shared.folder(Kind::Hold, **name).exists();
+        let held: Vec<_> = names.iter().filter(is_held).copied().collect();
+        names.extend(names_of(Target::Hold));
+        self.shared.forget_segments(&names, &held)?;
         for kind in [Target::Segment, Target::Hold, Target::Summaries] {
             let these = doomed.iter().filter(|doomed| doomed.kind == kind);
             self.shared.keys.destroy(kind.of_key(), these.map(|doomed| doomed.name.as_str()))?;
@@ -253,13 +259,6 @@ impl Journal {
         for kind in [Target::Segment, Target::Hold, Target::Summaries] {
             if doomed.iter().any(|doomed| doomed.kind == kind) {
                 shared::sync(&self.shared.dir().join(kind.folder()))?;
-            }
-        }
-        for name in &names {
-            if doomed.iter().all(|doomed| doomed.kind != Target::Hold || doomed.name != name.to_string())
-                && self.shared.folder(Kind::Hold, *name).exists()
-            {
-                self.shared.add_held(*name);
             }
         }
         let is_told =

@@ -88,19 +88,16 @@ impl Events {
                     return Err(error);
                 }
             };
-            let text = match (&*segment, self.wanted) {
-                (Segment::Sealed(sealed), Some(id)) => {
-                    let lines = sealed.request_lines(id);
+            let text = if let (Segment::Sealed(sealed), Some(id)) = (&*segment, self.wanted) {
+                let lines = sealed.request_lines(id);
+                self.next_segment();
+                lines?.into_iter().fold(String::new(), |text, line| text + &line.text + "\n")
+            } else {
+                let Some(text) = self.read_on(&segment).transpose()? else {
                     self.next_segment();
-                    lines?.into_iter().fold(String::new(), |text, line| text + &line.text + "\n")
-                }
-                _ => match self.read_on(&segment).transpose()? {
-                    Some(text) => text,
-                    None => {
-                        self.next_segment();
-                        continue;
-                    }
-                },
+                    continue;
+                };
+                text
             };
             self.lines = Batch { text, at: 0 };
             return Ok(true);

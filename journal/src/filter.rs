@@ -1,10 +1,11 @@
 //! Which requests are wanted, said of their summaries.
 
-use std::borrow::Cow;
-use std::fmt::{self, Display};
+use std::fmt;
 
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::event::Outcome;
 use crate::summary::Summary;
@@ -42,22 +43,11 @@ pub struct Filter {
     pub worker: Option<String>,
 }
 
-/// What a filter looks at of a summary. Most of those that are looked at are not wanted, and making the whole of one costs
-/// several times as much.
-#[derive(Deserialize)]
-pub(crate) struct Facts<'a> {
-    at: Timestamp,
-    #[serde(borrow)]
-    route: Cow<'a, str>,
-    #[serde(borrow)]
-    model: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    key: Option<Cow<'a, str>>,
-    status: u16,
-    outcome: Outcome,
-    duration_ms: f64,
-    #[serde(borrow)]
-    worker: Option<Cow<'a, str>>,
+/// Takes the summaries that a filter matches out of many. Most are not wanted, and are passed over without being parsed.
+pub(crate) struct Sieve {
+    filter: Filter,
+    /// What stands in the JSON of every summary that is wanted.
+    needles: Vec<Finder<'static>>,
 }
 
 // === impl Filter ===
@@ -65,66 +55,63 @@ pub(crate) struct Facts<'a> {
 impl Filter {
     /// Whether `summary` is wanted.
     pub fn matches(&self, summary: &Summary) -> bool {
-        self.holds_for(&Facts::of(summary))
-    }
-
-    /// Whether every summary is wanted.
-    pub(crate) fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    pub(crate) fn holds_for(&self, facts: &Facts<'_>) -> bool {
-        let is = |wanted: &Option<String>, found: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| Some(wanted) == found)
-        };
-        self.status.is_none_or(|status| status == facts.status)
-            && self.outcome.is_none_or(|outcome| outcome == facts.outcome)
-            && self.min_duration_ms.is_none_or(|least| facts.duration_ms >= f64::from(least))
-            && self.since.is_none_or(|since| since <= facts.at)
-            && self.until.is_none_or(|until| facts.at < until)
-            && is(&self.key, facts.key.as_deref())
-            && is(&self.model, facts.model.as_deref())
-            && is(&self.route, Some(&facts.route))
-            && is(&self.worker, facts.worker.as_deref())
+        let is =
+            |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|wanted| Some(wanted) == found);
+        self.status.is_none_or(|status| status == summary.status)
+            && self.outcome.is_none_or(|outcome| outcome == summary.outcome)
+            && self.min_duration_ms.is_none_or(|least| summary.duration_ms >= f64::from(least))
+            && self.since.is_none_or(|since| since <= summary.at)
+            && self.until.is_none_or(|until| summary.at < until)
+            && is(&self.key, summary.key.as_deref())
+            && is(&self.model, summary.model.as_deref())
+            && is(&self.route, Some(&summary.route))
+            && is(&self.worker, summary.worker.as_deref())
     }
 }
 
-impl Display for Filter {
-    /// What is given, as `key=k1 status=200`.
+impl fmt::Display for Filter {
+    /// What is given, as `key="k1" status=200`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let words: [(&str, Option<&dyn Display>); 9] = [
-            ("since", self.since.as_ref().map(|since| since as _)),
-            ("until", self.until.as_ref().map(|until| until as _)),
-            ("key", self.key.as_ref().map(|key| key as _)),
-            ("model", self.model.as_ref().map(|model| model as _)),
-            ("route", self.route.as_ref().map(|route| route as _)),
-            ("status", self.status.as_ref().map(|status| status as _)),
-            ("outcome", self.outcome.as_ref().map(|outcome| outcome as _)),
-            ("min_duration_ms", self.min_duration_ms.as_ref().map(|least| least as _)),
-            ("worker", self.worker.as_ref().map(|worker| worker as _)),
+        let quoted = |text: &Option<String>| text.as_ref().map(|text| format!("{text:?}"));
+        let words = [
+            ("since", self.since.map(|since| since.to_string())),
+            ("until", self.until.map(|until| until.to_string())),
+            ("key", quoted(&self.key)),
+            ("model", quoted(&self.model)),
+            ("route", quoted(&self.route)),
+            ("status", self.status.map(|status| status.to_string())),
+            ("outcome", self.outcome.map(|outcome| outcome.as_str().to_owned())),
+            ("min_duration_ms", self.min_duration_ms.map(|least| least.to_string())),
+            ("worker", quoted(&self.worker)),
         ];
-        let given = words.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        for (n, (name, value)) in given.enumerate() {
-            write!(f, "{}{name}={value}", if n > 0 { " " } else { "" })?;
-        }
-        Ok(())
+        let given = words.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+        f.write_str(&given.collect::<Vec<_>>().join(" "))
     }
 }
 
-// === impl Facts ===
+// === impl Sieve ===
 
-impl<'a> Facts<'a> {
-    fn of(summary: &'a Summary) -> Self {
-        Self {
-            at: summary.at,
-            route: Cow::Borrowed(&summary.route),
-            model: summary.model.as_deref().map(Cow::Borrowed),
-            key: summary.key.as_deref().map(Cow::Borrowed),
-            status: summary.status,
-            outcome: summary.outcome,
-            duration_ms: summary.duration_ms,
-            worker: summary.worker.as_deref().map(Cow::Borrowed),
+impl Sieve {
+    pub(crate) fn new(filter: Filter) -> Self {
+        let texts =
+            [("key", &filter.key), ("model", &filter.model), ("route", &filter.route), ("worker", &filter.worker)];
+        let texts = texts.into_iter().filter_map(|(name, text)| Some((name, json!(text.as_ref()?))));
+        let others =
+            [("status", filter.status.map(|status| json!(status))), ("outcome", filter.outcome.map(|end| json!(end)))];
+        let others = others.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        // As `serde_json` writes it, without spaces.
+        let needle = |(name, value)| Finder::new(&format!("\"{name}\":{value}")).into_owned();
+        let needles = texts.chain(others).map(needle).collect();
+        Self { filter, needles }
+    }
+
+    /// The summary in `json`, as `serde_json` wrote it, if it is wanted.
+    pub(crate) fn parse(&self, json: &[u8]) -> Result<Option<Summary>, serde_json::Error> {
+        if self.needles.iter().any(|needle| needle.find(json).is_none()) {
+            return Ok(None);
         }
+        let summary = serde_json::from_slice(json)?;
+        Ok(Some(summary).filter(|summary| self.filter.matches(summary)))
     }
 }
 
@@ -144,7 +131,6 @@ mod tests {
     #[test]
     fn every_field_alone_takes_and_refuses() {
         let text = serde_json::to_string(&summary()).unwrap();
-        let facts: Facts<'_> = serde_json::from_str(&text).unwrap();
         for (taken, filter) in [
             (true, r"{}"),
             (true, r#"{"since":"2026-11-23T10:00:00Z"}"#),
@@ -168,7 +154,8 @@ mod tests {
         ] {
             let filter: Filter = serde_json::from_str(filter).unwrap();
             assert_eq!(filter.matches(&summary()), taken, "{filter}");
-            assert_eq!(filter.holds_for(&facts), taken, "{filter}");
+            let words = filter.to_string();
+            assert_eq!(Sieve::new(filter).parse(text.as_bytes()).unwrap().is_some(), taken, "{words}");
         }
     }
 
@@ -176,7 +163,7 @@ mod tests {
     fn its_words_name_what_is_given() {
         let filter = r#"{"since":"2026-11-23T10:00:00Z","key":"k1","status":200,"outcome":"ok","min_duration_ms":5}"#;
         let filter: Filter = serde_json::from_str(filter).unwrap();
-        let words = "since=2026-11-23T10:00:00Z key=k1 status=200 outcome=ok min_duration_ms=5";
+        let words = r#"since=2026-11-23T10:00:00Z key="k1" status=200 outcome=ok min_duration_ms=5"#;
         assert_eq!(filter.to_string(), words);
         assert_eq!(Filter::default().to_string(), "");
     }

@@ -157,13 +157,14 @@ impl Journal {
     /// Puts the file [`NEXT`] and its key in the place of the present ones.
     fn swap_held(&self, name: SegmentName, folder: &Path) -> Result<(), Error> {
         let keys = &self.shared.keys;
-        self.shared.close_segment(name);
-        // Without the new key this was interrupted at the very end.
-        if let Some(key) = keys.load(Kind::Hold, &next(name))? {
-            keys.destroy(Kind::Hold, [name.to_string().as_str()])?;
-            keys.store(Kind::Hold, &name.to_string(), &key)?;
-        }
-        put_in_place(folder, NEXT, SEALED)?;
+        self.shared.replace_held(name, || {
+            // Without the new key this was interrupted at the very end.
+            if let Some(key) = keys.load(Kind::Hold, &next(name))? {
+                keys.destroy(Kind::Hold, [name.to_string().as_str()])?;
+                keys.store(Kind::Hold, &name.to_string(), &key)?;
+            }
+            put_in_place(folder, NEXT, SEALED)
+        })?;
         keys.destroy(Kind::Hold, [next(name).as_str()])
     }
 

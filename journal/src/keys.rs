@@ -75,6 +75,7 @@ impl Keys {
             None if journal.join(LEDGER).exists() => return Err(KeyError::Lost { dir }.into()),
             None => MasterKey::load_or_make(&place)?,
         };
+        master.warn_of_its_place(&place);
         Ok(Self { dir, master })
     }
 

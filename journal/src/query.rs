@@ -5,16 +5,22 @@
 use crate::error::Error;
 use crate::event::{AuditRead, RequestId};
 use crate::events::{Events, Selection};
+use crate::filter::Filter;
 use crate::reader::Reader;
+use crate::search::{Pattern, Scope, Search};
 use crate::summaries::Summaries;
 
 /// What somebody wants to read. Each one is an `audit.read` event, which [`audit`](Self::audit) makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Query {
     /// Summaries of finished requests, newest first.
     List {
+        /// Only those that it matches.
+        filter: Filter,
         /// How many at most.
         limit: Option<usize>,
+        /// Only those behind this one: the last row of the page before.
+        before: Option<RequestId>,
     },
     /// Events in order.
     Events {
@@ -33,6 +39,13 @@ pub enum Query {
         /// How many at most.
         last: u64,
     },
+    /// Events in which something is found, newest first.
+    Search {
+        /// What.
+        pattern: Pattern,
+        /// Among which.
+        scope: Scope,
+    },
 }
 
 /// The answer to a [`Query`]: lines of JSON without line ends, summaries or events. They are read as the iterator goes, so
@@ -46,6 +59,7 @@ pub struct Answer {
 enum Rows {
     Summaries(Summaries),
     Events(Events),
+    Search(Search),
 }
 
 // === impl Query ===
@@ -55,14 +69,17 @@ impl Query {
     pub fn run(&self, reader: &Reader) -> Result<Answer, Error> {
         let head = reader.head();
         let events =
-            |request, from_seq| Ok(Rows::Events(reader.events(Selection { request, from_seq, to_seq: Some(head) })));
-        let rows = match *self {
-            Self::List { limit } => reader.summaries(limit).map(Rows::Summaries),
-            Self::Events { request, from_seq } => events(request, from_seq),
-            Self::Show { request } => events(Some(request), 0),
-            Self::Tail { last } => events(None, (head + 1).saturating_sub(last)),
+            |request, from_seq| Rows::Events(reader.events(Selection { request, from_seq, to_seq: Some(head) }));
+        let rows = match self {
+            Self::List { filter, limit, before } => {
+                Rows::Summaries(reader.matching_summaries(filter.clone(), *limit, *before)?)
+            }
+            Self::Events { request, from_seq } => events(*request, *from_seq),
+            Self::Show { request } => events(Some(*request), 0),
+            Self::Tail { last } => events(None, (head + 1).saturating_sub(*last)),
+            Self::Search { pattern, scope } => Rows::Search(reader.search(pattern.clone(), *scope)),
         };
-        Ok(Answer { rows: rows?, next_seq: head + 1 })
+        Ok(Answer { rows, next_seq: head + 1 })
     }
 
     /// The request whose events are wanted, if it is only one.
@@ -70,7 +87,7 @@ impl Query {
         match *self {
             Self::Events { request, .. } => request,
             Self::Show { request } => Some(request),
-            Self::List { .. } | Self::Tail { .. } => None,
+            Self::List { .. } | Self::Tail { .. } | Self::Search { .. } => None,
         }
     }
 
@@ -78,19 +95,29 @@ impl Query {
     pub fn audit(&self, actor: String, via: &str) -> AuditRead {
         let mut filter = Vec::new();
         filter.extend(self.request().map(|id| format!("request={id}")));
-        let action = match *self {
-            Self::List { limit } => {
+        let action = match self {
+            Self::List { filter: wanted, limit, before } => {
+                filter.extend(Some(wanted.to_string()).filter(|words| !words.is_empty()));
+                filter.extend(before.map(|id| format!("before={id}")));
                 filter.extend(limit.map(|limit| format!("limit={limit}")));
                 "list"
             }
             Self::Events { from_seq, .. } => {
-                filter.extend((from_seq > 0).then(|| format!("from={from_seq}")));
+                filter.extend((*from_seq > 0).then(|| format!("from={from_seq}")));
                 "events"
             }
             Self::Show { .. } => "show",
             Self::Tail { last } => {
                 filter.push(format!("last={last}"));
                 "tail"
+            }
+            Self::Search { pattern, scope } => {
+                filter.push(format!("{}={:?}", pattern.syntax().as_str(), pattern.text()));
+                filter.extend(scope.since.map(|since| format!("since={since}")));
+                filter.extend(scope.until.map(|until| format!("until={until}")));
+                filter.extend(scope.before.map(|seq| format!("before={seq}")));
+                filter.extend(scope.limit.map(|limit| format!("limit={limit}")));
+                "search"
             }
         };
         AuditRead { actor, action: action.to_owned(), filter: filter.join(" "), via: via.to_owned() }
@@ -115,6 +142,7 @@ impl Iterator for Answer {
                 Some(summaries.next()?.map(|summary| serde_json::to_string(&summary).expect("a summary is plain data")))
             }
             Rows::Events(events) => Some(events.next()?.map(|line| line.text)),
+            Rows::Search(search) => Some(search.next()?.map(|line| line.text)),
         }
     }
 }
@@ -126,7 +154,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::{Draft, EventBody, Journal, NoScrub, Options};
+    use crate::{Draft, EventBody, Journal, NoScrub, Options, Syntax};
 
     fn journal_of(events: &[(Option<RequestId>, usize)]) -> (tempfile::TempDir, Journal) {
         let dir = tempfile::tempdir().unwrap();
@@ -139,7 +167,7 @@ mod tests {
         (dir, journal)
     }
 
-    fn numbers(query: Query, reader: &Reader) -> Vec<u64> {
+    fn numbers(query: &Query, reader: &Reader) -> Vec<u64> {
         let seq = |line: Result<String, Error>| serde_json::from_str::<crate::Event>(&line.unwrap()).unwrap().seq;
         query.run(reader).unwrap().map(seq).collect()
     }
@@ -149,12 +177,15 @@ mod tests {
         let (one, other) = (RequestId::generate(), RequestId::generate());
         let (_dir, journal) = journal_of(&[(Some(one), 1), (Some(other), 2), (None, 3), (Some(one), 4)]);
         let reader = journal.reader();
-        assert_eq!(numbers(Query::Events { request: None, from_seq: 0 }, &reader), [1, 2, 3, 4, 5]);
-        assert_eq!(numbers(Query::Events { request: Some(one), from_seq: 3 }, &reader), [5]);
-        assert_eq!(numbers(Query::Show { request: one }, &reader), [2, 5]);
-        assert_eq!(numbers(Query::Tail { last: 2 }, &reader), [4, 5]);
-        assert_eq!(numbers(Query::Tail { last: 99 }, &reader), [1, 2, 3, 4, 5]);
-        assert_eq!(Query::List { limit: None }.run(&reader).unwrap().count(), 0);
+        assert_eq!(numbers(&Query::Events { request: None, from_seq: 0 }, &reader), [1, 2, 3, 4, 5]);
+        assert_eq!(numbers(&Query::Events { request: Some(one), from_seq: 3 }, &reader), [5]);
+        assert_eq!(numbers(&Query::Show { request: one }, &reader), [2, 5]);
+        assert_eq!(numbers(&Query::Tail { last: 2 }, &reader), [4, 5]);
+        assert_eq!(numbers(&Query::Tail { last: 99 }, &reader), [1, 2, 3, 4, 5]);
+        let pattern = Pattern::try_new(r#""requests_cut":[24]"#, Syntax::Regex).unwrap();
+        assert_eq!(numbers(&Query::Search { pattern, scope: Scope::default() }, &reader), [5, 3]);
+        let all = Query::List { filter: Filter::default(), limit: None, before: None };
+        assert_eq!(all.run(&reader).unwrap().count(), 0);
     }
 
     #[test]
@@ -167,7 +198,7 @@ mod tests {
         journal.flush().unwrap();
         let next_seq = answer.next_seq();
         assert_eq!(answer.count(), 2);
-        assert_eq!(numbers(Query::Events { request: None, from_seq: next_seq }, &reader), [3]);
+        assert_eq!(numbers(&Query::Events { request: None, from_seq: next_seq }, &reader), [3]);
     }
 
     #[test]
@@ -178,11 +209,17 @@ mod tests {
             assert_eq!((read.actor.as_str(), read.via.as_str()), ("uid:7", "socket"));
             format!("{} {}", read.action, read.filter)
         };
-        assert_eq!(audit(Query::List { limit: None }), "list ");
-        assert_eq!(audit(Query::List { limit: Some(3) }), "list limit=3");
+        let list = |filter, limit, before| audit(Query::List { filter, limit, before });
+        assert_eq!(list(Filter::default(), None, None), "list ");
+        let filter = Filter { status: Some(500), ..Filter::default() };
+        assert_eq!(list(filter, Some(3), Some(id)), format!("list status=500 before={id} limit=3"));
         assert_eq!(audit(Query::Events { request: None, from_seq: 0 }), "events ");
         assert_eq!(audit(Query::Events { request: Some(id), from_seq: 9 }), format!("events request={id} from=9"));
         assert_eq!(audit(Query::Show { request: id }), format!("show request={id}"));
         assert_eq!(audit(Query::Tail { last: 10 }), "tail last=10");
+        let pattern = Pattern::try_new("a \"b\"", Syntax::Literal).unwrap();
+        let scope = Scope { since: Some(Timestamp::UNIX_EPOCH), before: Some(9), limit: Some(3), ..Scope::default() };
+        let words = r#"search literal="a \"b\"" since=1970-01-01T00:00:00Z before=9 limit=3"#;
+        assert_eq!(audit(Query::Search { pattern, scope }), words);
     }
 }

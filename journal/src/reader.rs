@@ -5,9 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::error::Error;
+use crate::event::RequestId;
 use crate::events::{Events, Selection};
+use crate::filter::Filter;
 use crate::keys::Kind;
 use crate::ledger::LedgerEntries;
+use crate::search::{Pattern, Scope, Search};
 use crate::segment::{Segment, SegmentName};
 use crate::shared::Shared;
 use crate::summaries::Summaries;
@@ -53,6 +56,22 @@ impl Reader {
     /// an error stands for what could not be read, and the iterator goes on after it.
     pub fn summaries(&self, limit: Option<usize>) -> Result<Summaries, Error> {
         Summaries::new(Arc::clone(&self.shared), limit)
+    }
+
+    /// The same, of those that `filter` wants, from below the id `before` on: to go on behind a row that was the last one.
+    pub fn matching_summaries(
+        &self,
+        filter: Filter,
+        limit: Option<usize>,
+        before: Option<RequestId>,
+    ) -> Result<Summaries, Error> {
+        Summaries::matching(Arc::clone(&self.shared), filter, limit, before)
+    }
+
+    /// Events whose line `pattern` is found in, newest first. They are looked for as the iterator goes, in some megabytes of text
+    /// at a time and on all processors; an error stands for what could not be read, and the iterator goes on after it.
+    pub fn search(&self, pattern: Pattern, scope: Scope) -> Search {
+        Search::new(Arc::clone(&self.shared), pattern, scope)
     }
 
     /// Events in order of `seq`. They are read as the iterator goes, block by block; an error stands for a block or a

@@ -12,6 +12,7 @@ use std::path::Path;
 
 pub(crate) use self::live::{LiveSegment, Synced, is_half_made, remove_database, synced_up_to};
 pub(crate) use self::name::SegmentName;
+use crate::cipher::Link;
 use crate::error::Error;
 use crate::sealed::SealedSegment;
 
@@ -33,8 +34,8 @@ pub(crate) enum Segment {
 pub(crate) enum Cursor {
     /// The key of the next block.
     Block(u32),
-    /// The next window.
-    Window(u32),
+    /// The next window, of the sealed form whose chain ends so: what is held of a segment is another.
+    Window(u32, Link),
 }
 
 // === impl Segment ===
@@ -44,19 +45,24 @@ impl Segment {
     pub(crate) fn position(&self, seq: u64) -> Cursor {
         match self {
             Self::Live(live) => Cursor::Block(live.position(seq)),
-            Self::Sealed(sealed) => Cursor::Window(sealed.window_of(seq)),
+            Self::Sealed(sealed) => Cursor::Window(sealed.window_of(seq), sealed.head()),
         }
     }
 
-    /// Reads some lines at `cursor` and moves it behind them, also when they are damaged. `None` at the end. A cursor of the other
+    /// Reads some lines at `cursor` and moves it behind them, also when they are damaged. `None` at the end. A cursor of another
     /// form begins at `seq`.
     pub(crate) fn read(&self, cursor: &mut Cursor, seq: u64) -> Option<Result<BlockText, Error>> {
-        if matches!((self, &cursor), (Self::Live(_), Cursor::Window(_)) | (Self::Sealed(_), Cursor::Block(_))) {
+        let fits = match (self, &cursor) {
+            (Self::Live(_), Cursor::Block(_)) => true,
+            (Self::Sealed(sealed), Cursor::Window(_, head)) => *head == sealed.head(),
+            _ => false,
+        };
+        if !fits {
             *cursor = self.position(seq);
         }
         match (self, cursor) {
             (Self::Live(live), Cursor::Block(block)) => live.read(block),
-            (Self::Sealed(sealed), Cursor::Window(window)) if *window < sealed.windows() => {
+            (Self::Sealed(sealed), Cursor::Window(window, _)) if *window < sealed.windows() => {
                 *window += 1;
                 Some(sealed.read_window(*window - 1))
             }

@@ -254,13 +254,13 @@ impl Shared {
 
     /// Removes a segment in which there is nothing to keep, key and all, if it is there.
     pub(crate) fn discard_segment(&self, name: SegmentName) -> Result<(), Error> {
-        self.forget_segments(&[name])?;
+        self.forget_segments(&[name], &[])?;
         self.keys.destroy(Kind::Segment, [name.to_string().as_str()])?;
         remove_folder(&self.folder(Kind::Segment, name))
     }
 
-    /// Closes segments and takes them out of everybody's sight.
-    pub(crate) fn forget_segments(&self, names: &[SegmentName]) -> Result<(), Error> {
+    /// Closes segments and takes them out of everybody's sight, but for what is held of those in `held`.
+    pub(crate) fn forget_segments(&self, names: &[SegmentName], held: &[SegmentName]) -> Result<(), Error> {
         let mut segments = lock(&self.segments);
         for name in names {
             if !segments.close(name) {
@@ -270,15 +270,19 @@ impl Shared {
         let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
         known.segments.retain(|known| !names.contains(known));
         known.held.retain(|known| !names.contains(known));
+        known.held.extend(held);
+        known.held.sort_unstable();
         Ok(())
     }
 
-    /// Shows what is held of a segment that is gone.
-    pub(crate) fn add_held(&self, name: SegmentName) {
-        let mut known = self.names.write().unwrap_or_else(PoisonError::into_inner);
-        known.held.push(name);
-        known.held.sort_unstable();
-        known.held.dedup();
+    /// Closes what is held of a segment and runs `replace`, which puts another file in its place, before anybody opens it again.
+    pub(crate) fn replace_held(
+        &self,
+        name: SegmentName,
+        replace: impl FnOnce() -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut segments = lock(&self.segments);
+        if segments.close(&name) { replace() } else { Err(still_read(&self.folder(Kind::Hold, name))) }
     }
 
     /// The days that have summaries, oldest first.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::vec;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cipher::{Cipher, DataKey, random};
 use crate::database;
 use crate::error::Error;
 use crate::event::RequestId;
-use crate::filter::{Facts, Filter};
+use crate::filter::{Filter, Sieve};
 use crate::shared::Shared;
-use crate::summary::{self, Summary};
+use crate::summary::Summary;
 
 /// Rows looked at in one go, so that a reader that stalls holds no database open.
 const PAGE: usize = 256;
@@ -40,13 +41,15 @@ type Key = [u8; 16];
 /// Summaries, newest first. See [`Reader::summaries`](crate::Reader::summaries).
 pub struct Summaries {
     shared: Arc<Shared>,
-    filter: Filter,
+    wanted: Sieve,
     /// The lowest key that may be wanted.
     from: Key,
-    /// The next row is the first one below this key, in whichever day.
-    below: Option<Key>,
+    /// Only keys below this one are wanted.
+    to: Option<Key>,
     /// Days still to read, the next one last.
     days: Vec<Date>,
+    /// Within the day at the end of `days`: read on below this key.
+    below: Option<Key>,
     page: vec::IntoIter<Result<Summary, Error>>,
     left: usize,
 }
@@ -109,8 +112,8 @@ impl Day {
         File::open(&file).and_then(|file| file.sync_data()).map_err(Error::io("sync", &file))
     }
 
-    /// Of a page of rows from the key `from` to below `below`, newest first, those that `filter` wants.
-    fn page(&self, filter: &Filter, from: Key, below: Option<Key>) -> Page {
+    /// Of a page of rows from the key `from` to below `below`, newest first, those that are wanted.
+    fn page(&self, wanted: &Sieve, from: Key, below: Option<Key>) -> Page {
         let mut page = Page { rows: Vec::new(), below: None };
         let rows = match below {
             Some(below) if below <= from => return page,
@@ -126,23 +129,12 @@ impl Day {
                     return page;
                 }
             };
-            page.rows.extend(self.wanted(filter, &key, &value).transpose());
+            page.rows.extend(self.read(&key, &value, |json| wanted.parse(json)).transpose());
             if n + 1 == PAGE {
                 page.below = key.as_ref().try_into().ok();
             }
         }
         page
-    }
-
-    /// The summary in `value`, if `filter` wants it.
-    fn wanted(&self, filter: &Filter, key: &[u8], value: &[u8]) -> Result<Option<Summary>, Error> {
-        if filter.is_empty() {
-            return self.summary(key, value).map(Some);
-        }
-        self.read(key, value, |json| {
-            let facts: Facts<'_> = serde_json::from_slice(json)?;
-            filter.holds_for(&facts).then(|| serde_json::from_slice(json)).transpose()
-        })
     }
 
     fn summary(&self, key: &[u8], value: &[u8]) -> Result<Summary, Error> {
@@ -171,8 +163,13 @@ impl Day {
 // === impl Summaries ===
 
 impl Summaries {
+    /// All of them, at most `limit`.
+    pub(crate) fn new(shared: Arc<Shared>, limit: Option<usize>) -> Result<Self, Error> {
+        Self::matching(shared, Filter::default(), limit, None)
+    }
+
     /// Those that `filter` wants, at most `limit`, and below the id `before`.
-    pub(crate) fn new(
+    pub(crate) fn matching(
         shared: Arc<Shared>,
         filter: Filter,
         limit: Option<usize>,
@@ -180,25 +177,26 @@ impl Summaries {
     ) -> Result<Self, Error> {
         let since = filter.since.map(|since| since.saturating_sub(APART).unwrap_or(Timestamp::MIN));
         let until = filter.until.map(|until| until.saturating_add(APART).unwrap_or(Timestamp::MAX));
-        let (oldest, newest) = (since.map(summary::utc_day), until.map(summary::utc_day));
+        let (oldest, newest) = (since.map(utc_day), until.map(utc_day));
         let mut days = shared.days()?;
         days.retain(|day| oldest.is_none_or(|oldest| oldest <= *day) && newest.is_none_or(|newest| *day <= newest));
-        if let Some(last) = before.and_then(|id| id.time()).map(summary::utc_day) {
+        if let Some(last) = before.and_then(|id| id.time()).map(utc_day) {
             days.retain(|day| *day <= last);
         }
-        let below = [before.map(|id| *id.as_bytes()), until.map(first_key)].into_iter().flatten().min();
+        let to = [before.map(|id| *id.as_bytes()), until.map(first_key)].into_iter().flatten().min();
         let from = since.map_or([0; 16], first_key);
         let left = limit.unwrap_or(usize::MAX);
-        Ok(Self { shared, filter, from, below, days, page: Vec::new().into_iter(), left })
+        Ok(Self { shared, wanted: Sieve::new(filter), from, to, days, below: None, page: Vec::new().into_iter(), left })
     }
 
-    /// Reads a page of the day `date`. Returns whether there may be more.
-    fn load_page(&mut self, date: Date) -> Result<bool, Error> {
-        let Some(day) = self.shared.day(date)? else { return Ok(false) };
-        let page = day.page(&self.filter, self.from, self.below);
+    /// Reads the next page of the day `date`.
+    fn load_page(&mut self, date: Date) -> Result<(), Error> {
+        let below = self.below.take();
+        let Some(day) = self.shared.day(date)? else { return Ok(()) };
+        let page = day.page(&self.wanted, self.from, below.or(self.to));
         self.page = page.rows.into_iter();
-        self.below = page.below.or(self.below);
-        Ok(page.below.is_some())
+        self.below = page.below;
+        Ok(())
     }
 }
 
@@ -213,7 +211,7 @@ impl Iterator for Summaries {
             }
             let date = *self.days.last()?;
             let loaded = self.load_page(date);
-            if !matches!(loaded, Ok(true)) {
+            if self.below.is_none() {
                 self.days.pop();
             }
             if let Err(error) = loaded {
@@ -222,6 +220,10 @@ impl Iterator for Summaries {
         }
         None
     }
+}
+
+fn utc_day(time: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(time).date()
 }
 
 /// The lowest id of the millisecond of `time`.

@@ -130,15 +130,16 @@ impl Journal {
     ///
     /// Fails with [`Error::NotFound`], [`Error::OtherFormat`], [`Error::Locked`] or [`Error::Key`] before anything is changed.
     pub fn open(dir: &Path, options: Options, scrub: Arc<dyn Scrub>) -> Result<Self, Error> {
+        let Options { segment_period, segment_max_bytes, key_file, create } = options;
         let exists = format::check(dir)?;
         if !exists {
-            if !options.create {
+            if !create {
                 return Err(Error::NotFound { path: dir.to_owned() });
             }
             DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(Error::io("create", dir))?;
         }
         let lock = LockFile::acquire(dir)?;
-        let keys = Keys::open(dir, options.key_file.as_deref())?;
+        let keys = Keys::open(dir, key_file.as_deref())?;
         // Again, under the lock: another process may have made it meanwhile.
         if !format::check(dir)? {
             format::declare(dir)?;
@@ -150,8 +151,8 @@ impl Journal {
             last_known_time: exists.then(|| ledger.head().at),
             ledger,
             scrub,
-            segment_period: options.segment_period,
-            segment_max_bytes: options.segment_max_bytes,
+            segment_period,
+            segment_max_bytes,
             live: None,
             next_seq: 1,
             durable: Link::ORIGIN,

@@ -7,8 +7,8 @@ use journal::HoldSelector;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::ask::Ask;
 use super::operation::Operation;
-use super::protocol::Ask;
 
 // The paths of operations.
 pub(super) const SEGMENTS: &str = "/v1/segments";
@@ -101,7 +101,7 @@ impl From<&Operation> for Call {
                 Self::post(HOLDS, &json!({ "selector": selector, "reason": reason }))
             }
             Operation::LiftHold { hold, reason } => {
-                Self::post(&LIFT.replace("{hold}", &in_path(hold)), &json!({ "reason": reason }))
+                Self::post(&LIFT.replace("{hold}", &escape(hold)), &json!({ "reason": reason }))
             }
             Operation::Verify { anchor } => Self::post(VERIFY, &json!({ "anchor": anchor })),
             Operation::Backup { path } => Self::post(BACKUP, &json!({ "path": path.to_string_lossy() })),
@@ -112,8 +112,8 @@ impl From<&Operation> for Call {
     }
 }
 
-/// `text` as one segment of a path.
-fn in_path(text: &str) -> String {
+/// `text` as one segment of a path or one value of a query.
+pub(super) fn escape(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => escaped.push(byte.into()),

@@ -8,13 +8,15 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
-use journal::{AuditRead, EventBody, Query, Reader};
+use journal::{AuditRead, EventBody, Journal, Query, Reader};
+use retention::Sweeper;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::ask::Ask;
 use super::operation::{Begun, Desk, Operation, OperationError};
-use super::protocol::{Ask, ErrorLine, Fault};
+use super::protocol::{ErrorLine, Fault};
 use crate::record::{NotRecorded, Recorder};
 use crate::upkeep::Upkeep;
 
@@ -94,7 +96,7 @@ impl Control {
         let mut query = ask.query;
         loop {
             head.mark_unchanged();
-            let (reader, sender) = (self.reader.clone(), chunks.clone());
+            let (reader, sender, request) = (self.reader.clone(), chunks.clone(), query.request());
             let next_seq = match tokio::task::spawn_blocking(move || send_answer(&query, &reader, &sender)).await {
                 Ok(Ok(next_seq)) => next_seq,
                 Ok(Err(ClientLeft)) => return,
@@ -103,7 +105,7 @@ impl Control {
             if !ask.follow {
                 return;
             }
-            query = Query::Events { request: query.request(), from_seq: next_seq };
+            query = Query::Events { request, from_seq: next_seq };
             tokio::select! {
                 changed = head.changed() => if changed.is_err() { return },
                 () = chunks.closed() => return,
@@ -114,10 +116,10 @@ impl Control {
 
     /// Runs an operation and sends what comes of it, until the client leaves.
     async fn perform(self, operation: Operation, actor: String, chunks: mpsc::Sender<Chunk>) {
-        let begin = move |journal: &mut journal::Journal, sweeper: &mut retention::Sweeper, now| {
+        let job = move |journal: &mut Journal, sweeper: &mut Sweeper, now| {
             operation.begin(Desk { journal, sweeper: Ok(sweeper), now, actor: &actor })
         };
-        let begun = match self.upkeep.with_journal(begin).await.unwrap_or(Err(OperationError::Stopping)) {
+        let begun = match self.upkeep.with_journal(job).await.unwrap_or(Err(OperationError::Stopping)) {
             Ok(begun) => begun,
             Err(error) => {
                 let _ = chunks.send(Ok(ErrorLine::line(&error, error.fault()).into())).await;

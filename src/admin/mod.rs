@@ -4,6 +4,7 @@
 //! the same way in the service and in `codex-trace`, which opens the journal itself while no service runs.
 
 pub mod answers;
+mod ask;
 mod call;
 mod control;
 pub mod operation;
@@ -13,7 +14,7 @@ pub mod server;
 pub mod socket;
 mod status;
 
+pub use self::ask::Ask;
 pub use self::call::Call;
 pub use self::operation::{Begun, Desk, Operation, OperationError};
-pub use self::protocol::Ask;
 pub use self::server::ControlServer;

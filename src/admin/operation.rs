@@ -140,10 +140,12 @@ impl Operation {
             Self::PlaceHold { selector: HoldSelector::Range { since, until }, .. } if since >= until => {
                 wrong("the range of a hold ends after it begins")
             }
-            Self::Verify { anchor: Some(anchor) } if !is_digest(anchor) => {
-                wrong("an anchor is the SHA-256 of a ledger entry, 64 hexadecimal digits, as `codex-trace ledger head` tells it")
+            Self::Verify { anchor: Some(anchor) } if !is_digest(anchor) => wrong(
+                "an anchor is the SHA-256 of a ledger entry, 64 hexadecimal digits, as `codex-trace ledger head` tells it",
+            ),
+            Self::Backup { path } if !path.is_absolute() => {
+                wrong("the folder of a backup is named by an absolute path")
             }
-            Self::Backup { path } if !path.is_absolute() => wrong("the folder of a backup is named by an absolute path"),
             _ => Ok(()),
         }
     }
@@ -213,9 +215,7 @@ impl Begun {
                 one(to_json(&Backed { path, backup }))
             }
             Rest::Ledger(reader) => Box::new(reader.ledger()?.map(|entry| Ok(answers::signed(&entry?)))),
-            Rest::Segments(reader) => {
-                Box::new(Segment::all(reader.segments()?).map(|segment| Ok(to_json(&segment))))
-            }
+            Rest::Segments(reader) => Box::new(Segment::all(reader.segments()?).map(|segment| Ok(to_json(&segment)))),
         })
     }
 }

@@ -1,8 +1,9 @@
 //! What is said over the control socket: HTTP, with a question as path and query and the answer as lines of JSON.
 //!
 //! ```text
-//! GET  /v1/summaries?limit=N
+//! GET  /v1/summaries?limit=N&before=ID&since=TIME&until=TIME&key=…&model=…&route=…&status=N&outcome=…&min_duration_ms=N&worker=…
 //! GET  /v1/events?action=events|show|tail&request=ID&from=SEQ&last=N&follow=true
+//! GET  /v1/search?text=…&syntax=literal|ignore_case|regex&since=TIME&until=TIME&before=SEQ&limit=N
 //! GET  /v1/segments
 //! GET  /v1/retention/status
 //! GET  /v1/retention/plan
@@ -19,25 +20,7 @@
 //! An answer is `application/x-ndjson`: the rows, and `{"error":"…","fault":"…"}` in the place of what could not be read or did
 //! not happen. What is refused before it is begun gets a status other than 200 and one such line.
 
-use std::fmt::Write as _;
-
-use journal::{Query, RequestId};
 use serde::{Deserialize, Serialize};
-
-/// The path of questions for summaries.
-pub(super) const SUMMARIES: &str = "/v1/summaries";
-
-/// The path of questions for events.
-pub(super) const EVENTS: &str = "/v1/events";
-
-/// A question.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ask {
-    /// What is wanted.
-    pub query: Query,
-    /// Whether to go on with the events that happen from now on, until one side leaves.
-    pub follow: bool,
-}
 
 /// A line that tells what went wrong.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,75 +44,6 @@ pub enum Fault {
     NoAccess,
     /// Look after the journal: a part of it is not what was written.
     Damaged,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct SummariesParams {
-    limit: Option<usize>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct EventsParams {
-    #[serde(default)]
-    action: Action,
-    request: Option<RequestId>,
-    from: Option<u64>,
-    last: Option<u64>,
-    #[serde(default)]
-    follow: bool,
-}
-
-#[derive(Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Action {
-    #[default]
-    Events,
-    Show,
-    Tail,
-}
-
-// === impl Ask ===
-
-impl Ask {
-    /// The request target that asks this.
-    pub fn target(&self) -> String {
-        let mut target = match self.query {
-            Query::List { limit } => {
-                return limit.map_or_else(|| SUMMARIES.to_owned(), |limit| format!("{SUMMARIES}?limit={limit}"));
-            }
-            Query::Events { request: None, from_seq } => format!("{EVENTS}?from={from_seq}"),
-            Query::Events { request: Some(id), from_seq } => format!("{EVENTS}?from={from_seq}&request={id}"),
-            Query::Show { request } => format!("{EVENTS}?action=show&request={request}"),
-            Query::Tail { last } => format!("{EVENTS}?action=tail&last={last}"),
-        };
-        if self.follow {
-            write!(target, "&follow=true").expect("writing to a string cannot fail");
-        }
-        target
-    }
-}
-
-impl From<SummariesParams> for Ask {
-    fn from(SummariesParams { limit }: SummariesParams) -> Self {
-        Self { query: Query::List { limit }, follow: false }
-    }
-}
-
-impl TryFrom<EventsParams> for Ask {
-    type Error = &'static str;
-
-    fn try_from(params: EventsParams) -> Result<Self, Self::Error> {
-        let EventsParams { action, request, from, last, follow } = params;
-        let query = match (action, request, from, last) {
-            (Action::Events, request, from, None) => Query::Events { request, from_seq: from.unwrap_or(0) },
-            (Action::Show, Some(request), None, None) => Query::Show { request },
-            (Action::Tail, None, None, Some(last)) => Query::Tail { last },
-            _ => return Err("events take request and from, show takes request, tail takes last"),
-        };
-        Ok(Self { query, follow })
-    }
 }
 
 // === impl ErrorLine ===
@@ -164,31 +78,7 @@ impl From<&journal::Error> for Fault {
 
 #[cfg(test)]
 mod tests {
-    use axum::extract;
-
     use super::*;
-
-    #[test]
-    fn a_target_is_read_as_it_was_meant() {
-        let request: RequestId = "0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b".parse().unwrap();
-        let list = [None, Some(3)].map(|limit| Query::List { limit });
-        for query in list {
-            let ask = Ask { query, follow: false };
-            let params = extract::Query::<SummariesParams>::try_from_uri(&ask.target().parse().unwrap()).unwrap();
-            assert_eq!(Ask::from(params.0), ask);
-        }
-        let events = [
-            Query::Events { request: None, from_seq: 0 },
-            Query::Events { request: Some(request), from_seq: 7 },
-            Query::Show { request },
-            Query::Tail { last: 10 },
-        ];
-        for (query, follow) in events.into_iter().flat_map(|query| [(query, false), (query, true)]) {
-            let ask = Ask { query, follow };
-            let params = extract::Query::<EventsParams>::try_from_uri(&ask.target().parse().unwrap()).unwrap();
-            assert_eq!(Ask::try_from(params.0), Ok(ask));
-        }
-    }
 
     #[test]
     fn only_an_error_is_an_error() {

@@ -6,12 +6,13 @@ use axum::response::Response;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
 use http::StatusCode;
+use journal::PatternError;
 use serde::de::DeserializeOwned;
 
+use super::ask::{self, EventsParams, SearchParams, SummariesParams};
 use super::call::{self, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
 use super::control::{Control, Peer, Refusal};
 use super::operation::Operation;
-use super::protocol::{self, EventsParams, SummariesParams};
 
 type Answer = Result<Response, Refusal>;
 
@@ -20,8 +21,9 @@ pub(super) fn router(control: Control) -> Router {
     let nothing_there = || async { Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path") };
     let not_so = || async { Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path is asked with another method") };
     Router::new()
-        .route(protocol::SUMMARIES, get(summaries))
-        .route(protocol::EVENTS, get(events))
+        .route(ask::SUMMARIES, get(summaries))
+        .route(ask::EVENTS, get(events))
+        .route(ask::SEARCH, get(search))
         .route(call::SEGMENTS, get_operation(Operation::Segments))
         .route(call::RETENTION_STATUS, get_operation(Operation::RetentionStatus))
         .route(call::RETENTION_PLAN, get_operation(Operation::RetentionPlan))
@@ -70,6 +72,17 @@ async fn events(
 ) -> Answer {
     let Params(params) = params?;
     let ask = params.try_into().map_err(|wrong: &str| Refusal::new(StatusCode::BAD_REQUEST, wrong))?;
+    control.answer(ask, peer).await
+}
+
+async fn search(
+    State(control): State<Control>,
+    Extension(peer): Extension<Peer>,
+    params: Result<Params<SearchParams>, QueryRejection>,
+) -> Answer {
+    let Params(params) = params?;
+    let ask =
+        params.try_into().map_err(|wrong: PatternError| Refusal::new(StatusCode::BAD_REQUEST, wrong.to_string()))?;
     control.answer(ask, peer).await
 }
 

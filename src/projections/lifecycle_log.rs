@@ -1,8 +1,6 @@
 //! The life of workers and service on stdout: what an operator on call greps for.
 
-use journal::{
-    EventBody, Hold, HoldLifted, SegmentDisposed, SegmentQuarantined, SegmentRecovered, SegmentSealed,
-};
+use journal::{EventBody, Hold, HoldLifted, SegmentDisposed, SegmentQuarantined, SegmentRecovered, SegmentSealed};
 
 pub(super) fn on_event(body: &EventBody) {
     match body {

@@ -52,8 +52,9 @@ pub(super) fn weight(body: &EventBody) -> usize {
         | EventBody::LedgerDisposed(_)
         | EventBody::PolicyChanged { .. }
         | EventBody::JournalAnchored { .. }
-        | EventBody::JournalResumed { .. } => 0,
-        EventBody::RequestAdmitted { .. } | EventBody::ServiceStopped { .. } => 0,
+        | EventBody::JournalResumed { .. }
+        | EventBody::RequestAdmitted { .. }
+        | EventBody::ServiceStopped { .. } => 0,
     };
     EVENT_OVERHEAD + bytes
 }

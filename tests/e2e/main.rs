@@ -15,6 +15,7 @@ mod health;
 mod hostile;
 mod lifecycle;
 mod raw_files;
+mod retention;
 mod sdk;
 mod startup;
 mod support;

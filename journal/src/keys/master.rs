@@ -116,18 +116,10 @@ impl MasterKey {
         }
         let key = Self::new(&place.path, Zeroizing::new(random()));
         key.write().map_err(Error::io("make the master key", &place.path))?;
-        if place.beside_the_keys {
-            tracing::warn!(
-                kind = "journal", path = %place.path.display(), key = key.id,
-                "a master key for the journal was made beside the keys it protects: whoever copies the state folder can read \
-                 the journal; keep it elsewhere and name it with PROXY_JOURNAL_KEY_FILE, and keep a copy of it"
-            );
-        } else {
-            tracing::warn!(
-                kind = "journal", path = %place.path.display(), key = key.id,
-                "a master key for the journal was made; without it nothing in the journal can be read, so keep a copy of it"
-            );
-        }
+        tracing::warn!(
+            kind = "journal", path = %place.path.display(), key = key.id,
+            "a master key for the journal was made; without it nothing in the journal can be read, so keep a copy of it"
+        );
         Ok(key)
     }
 
@@ -141,6 +133,17 @@ impl MasterKey {
 
     pub(super) fn cipher(&self) -> Cipher {
         Cipher::new(&self.secret)
+    }
+
+    /// Says so if the key lies where it is of little use.
+    pub(super) fn warn_of_its_place(&self, place: &Place) {
+        if place.beside_the_keys {
+            tracing::warn!(
+                kind = "journal", path = %self.path.display(),
+                "the journal's master key lies beside the keys it protects: whoever copies the state folder can read the \
+                 journal; keep it elsewhere and name it with PROXY_JOURNAL_KEY_FILE"
+            );
+        }
     }
 
     fn new(path: &Path, secret: Secret) -> Self {

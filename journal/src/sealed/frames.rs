@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use zstd::bulk::Decompressor;
 use zstd::zstd_safe::get_frame_content_size;
 
+use crate::block::inflate;
 use crate::cipher::{Cipher, DataKey, Salt, nonce};
 use crate::error::Error;
 
@@ -60,8 +60,7 @@ impl Frames {
             .map_err(|bad| BadFrame::Damaged(bad.to_string()))?;
         let text_len = get_frame_content_size(frame).ok().flatten().and_then(|len| usize::try_from(len).ok());
         let text_len = text_len.ok_or_else(|| BadFrame::unusable("it does not tell its length"))?;
-        let text = Decompressor::new().and_then(|mut decompressor| decompressor.decompress(frame, text_len));
-        text.map_err(|error| BadFrame::unusable(&error.to_string()))
+        inflate(frame, text_len).map_err(|error| BadFrame::unusable(&error.to_string()))
     }
 
     fn aad(&self, number: u32, trailer: &[u8]) -> Vec<u8> {

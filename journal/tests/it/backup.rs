@@ -5,9 +5,7 @@ use std::path::Path;
 
 use journal::{Backup, Error, HoldSelector, Journal, RequestId};
 
-use crate::support::{
-    HOUR, finished, later, lines, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
-};
+use crate::support::{HOUR, finished, later, lines, noon, open, received, seal_all, segment_dirs, stderr, try_dispose};
 
 /// A journal with everything a journal can have.
 fn journal(dir: &Path) -> (Journal, RequestId) {

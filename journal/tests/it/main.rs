@@ -1,5 +1,7 @@
 //! The journal as its users see it, on real files.
 
+#![allow(clippy::unwrap_used, reason = "what helps a test may fail like one")]
+
 mod backup;
 mod crash;
 mod damage;
@@ -7,6 +9,7 @@ mod full_disk;
 mod holds;
 mod model;
 mod opening;
+mod queries;
 mod reading;
 mod scrubbing;
 mod summaries;

@@ -8,7 +8,7 @@ use journal::{RequestId, Summary};
 use crate::support::{HOUR, authority, finished, frame, later, noon, open, received};
 
 /// A request id of the given millisecond.
-fn id_at(at: &str, n: u16) -> RequestId {
+pub(crate) fn id_at(at: &str, n: u16) -> RequestId {
     let millis = at.parse::<jiff::Timestamp>().expect("a timestamp").as_millisecond();
     let hex = format!("{millis:012x}7000{:016x}", 0x8000_0000_0000_0000_u64 | u64::from(n));
     hex.parse().expect("a UUID")

@@ -97,6 +97,12 @@ pub(crate) fn segment_dirs(dir: &Path) -> Vec<PathBuf> {
     dirs
 }
 
+/// A folder in memory where there is one, for tests that would wait for a disk most of their time. A killed process loses as much
+/// there as on a disk.
+pub(crate) fn fast_dir() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a temporary folder")
+}
+
 /// What tests destroy is destroyed by.
 pub(crate) fn authority() -> Authority {
     Authority { actor: "test".to_owned(), policy: "0".repeat(64) }

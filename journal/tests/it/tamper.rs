@@ -7,7 +7,8 @@ use std::sync::Arc;
 use journal::{Error, Journal, NoScrub, Options, RequestId, Selection, Verification};
 
 use crate::support::{
-    HOUR, finished, later, lines, noise, noon, open, received, seal_all, segment_dirs, stderr, try_dispose, with_blocks,
+    HOUR, fast_dir, finished, later, lines, noise, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
+    with_blocks,
 };
 
 /// A journal with a segment that was disposed of, two sealed ones, one that is written and the live one; and its lines.
@@ -50,7 +51,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let to = to.join(entry.file_name());
-        if entry.path().is_dir() { copy(&entry.path(), &to) } else { drop(fs::copy(entry.path(), to).unwrap()) }
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
     }
 }
 
@@ -79,7 +84,8 @@ fn look(dir: &Path, expected: &[String]) -> Seen {
         Ok(found) if found.problems.is_empty() => {}
         _ => return Seen::Change,
     }
-    let read: Result<Vec<_>, Error> = reader.events(Selection::default()).map(|line| line.map(|line| line.text)).collect();
+    let read: Result<Vec<_>, Error> =
+        reader.events(Selection::default()).map(|line| line.map(|line| line.text)).collect();
     let read = read.expect("what is verified can be read");
     assert_eq!(read[..expected.len()], *expected, "it was verified, and is not what was written");
     Seen::Nothing
@@ -88,8 +94,7 @@ fn look(dir: &Path, expected: &[String]) -> Seen {
 #[test]
 fn a_thousand_flipped_bits_are_found_or_change_nothing() {
     let (dir, lines) = journal();
-    // A thousand times as fast where nothing has to reach a disk.
-    let work = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
+    let work = fast_dir();
     let paths = files(dir.path());
     let total: u64 = paths.iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     let (mut state, mut found) = (20_261_123_u64, 0);
