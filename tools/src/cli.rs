@@ -1,14 +1,17 @@
 //! The command line.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use codex_completions_api::config::{self, Purpose, Sources};
+use jiff::Timestamp;
 use journal::RequestId;
 
 use crate::failure::Failure;
+use crate::hold::HoldCommand;
+use crate::list::FilterArgs;
+use crate::settings::Settings;
+use crate::when;
 
 const AFTER_HELP: &str = "\
 While codex-proxy runs, it is asked through its control socket; otherwise the journal is opened directly. Every \
@@ -20,23 +23,32 @@ Examples:
                                             one request, by the X-Request-Id of its answer
   codex-trace events --json > events.jsonl  everything, in order
   codex-trace tail -f                       what happens now
+  codex-trace verify                        whether the journal is what was written
+  codex-trace retention status              what is kept, what is due, and what was disposed of
+
+Times are written as 2026-11-23T12:00:00Z, as 2026-11-23 (its beginning, UTC), or as an age: 30m, 2h, 3d.
 
 Exit codes:
   0  done
-  1  nothing found
-  2  wrong command line
-  3  no access: permissions, or the journal is in use and its owner does not answer
-  4  the journal is damaged (what can be read is printed) or of a newer version";
+  1  nothing found; or nothing done: a sweep that waits because the clock may be wrong
+  2  wrong command line or configuration
+  3  no access: permissions, a wrong master key, or the journal is in use and its owner does not answer
+  4  the journal is damaged (what can be read is printed), was changed, or is of a newer version";
 
 const STATE_DIR_HELP: &str =
     "The state folder of codex-proxy [env: PROXY_STATE_DIR] [default: as codex-proxy is configured]";
 
-/// Reads the trace journal of codex-proxy: requests, and everything that happened in them.
+const KEY_FILE_HELP: &str = "The file of the journal's master key, while no codex-proxy runs \
+[env: PROXY_JOURNAL_KEY_FILE] [default: as codex-proxy is configured]";
+
+/// Reads the trace journal of codex-proxy, proves that it is whole, and looks after what it keeps and for how long.
 #[derive(Parser)]
 #[command(name = "codex-trace", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "DIR", help = STATE_DIR_HELP)]
     state_dir: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE", help = KEY_FILE_HELP)]
+    key_file: Option<PathBuf>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -45,6 +57,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Finished requests, newest first
     List {
+        #[command(flatten)]
+        filter: FilterArgs,
         /// At most so many
         #[arg(long, value_name = "N")]
         limit: Option<NonZeroUsize>,
@@ -85,31 +99,132 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Events in which a text is found, newest first
+    Grep {
+        /// What to look for in the events as they are kept, which is as JSON
+        #[arg(value_name = "PATTERN")]
+        pattern: String,
+        /// The pattern is a regular expression
+        #[arg(long)]
+        regex: bool,
+        /// The case of ASCII letters does not matter
+        #[arg(short, long, conflicts_with = "regex")]
+        ignore_case: bool,
+        /// Those of this time or later
+        #[arg(long, value_name = "TIME", value_parser = when::time)]
+        since: Option<Timestamp>,
+        /// Those before this time
+        #[arg(long, value_name = "TIME", value_parser = when::time)]
+        until: Option<Timestamp>,
+        /// At most so many
+        #[arg(long, value_name = "N")]
+        limit: Option<NonZeroUsize>,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every byte, the chain, the seals and the ledger's signatures
+    Verify {
+        /// Whether the ledger still has the entry with this digest, which was kept elsewhere
+        #[arg(long, value_name = "HASH")]
+        anchor: Option<String>,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// What is kept and for how long
+    #[command(subcommand)]
+    Retention(RetentionCommand),
+    /// Legal holds: what is kept beyond its time
+    #[command(subcommand)]
+    Hold(HoldCommand),
+    /// The ledger: segments, seals, disposals, holds and readings, in order
+    #[command(args_conflicts_with_subcommands = true)]
+    Ledger {
+        #[command(subcommand)]
+        command: Option<LedgerCommand>,
+        /// The entries as they stand, one a line, each with its signature as the last member
+        #[arg(long)]
+        json: bool,
+    },
+    /// The segments: what lies on disk
+    Segments {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy the journal as it is at this moment, also while codex-proxy runs
+    Backup {
+        /// The folder to make; it must not exist or be empty
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a journal from a backup, where there is none, and check it
+    Restore {
+        /// The backup
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+        /// The state folder to put it into, instead of that of codex-proxy
+        #[arg(long, value_name = "STATE_DIR")]
+        into: Option<PathBuf>,
+    },
+    /// Wrap the journal's keys by another master key, while no codex-proxy runs
+    Rekey {
+        /// The file of the new master key; made if there is none
+        #[arg(long, value_name = "FILE")]
+        new_key_file: PathBuf,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum RetentionCommand {
+    /// The policy, what is kept, whether sweeps wait and why, and every disposal on record, newest first
+    Status {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// What the next sweep disposes of; nothing is touched
+    Plan {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Dispose of what is due now; exit code 1 if the clock may be wrong, so that nothing was done
+    Run {
+        /// The wall clock is right, however far it is past what the journal knows
+        #[arg(long)]
+        confirm_clock: bool,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum LedgerCommand {
+    /// Record how far the journal is, and print the ledger's head (number, digest, time) to be kept elsewhere
+    Head {
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 // === impl Cli ===
 
 impl Cli {
-    /// The state folder: the flag, or what the service itself would use.
-    pub(crate) fn state_dir(&self) -> Result<PathBuf, Failure> {
-        if let Some(path) = &self.state_dir {
-            return Ok(path.clone());
-        }
-        let environment = config::process_environment();
-        // A mistake elsewhere in the configuration must not keep anybody from reading.
-        if let Some(path) = environment.get("PROXY_STATE_DIR").filter(|path| !path.is_empty()) {
-            return Ok(path.into());
-        }
-        let sources = Sources { flags: BTreeMap::new(), environment, purpose: Purpose::Inspect };
-        config::load(&sources).map(|config| config.state_dir).map_err(|mistakes| {
-            Failure::Usage(format!(
-                "cannot tell the state folder, because the configuration of codex-proxy is wrong; give --state-dir DIR\n{mistakes}"
-            ))
-        })
+    /// The flags, else what the service itself would use.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        Settings::find(self.state_dir.as_deref(), self.key_file.as_deref())
     }
 }
 
-fn request_id(text: &str) -> Result<RequestId, &'static str> {
+/// Reads a request id.
+pub(crate) fn request_id(text: &str) -> Result<RequestId, &'static str> {
     let wrong = "a request id looks like 0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b: the X-Request-Id of an answer, or an id of \
                  `codex-trace list`";
     text.trim().parse().map_err(|_| wrong)

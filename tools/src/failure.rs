@@ -3,12 +3,13 @@
 use std::io;
 use std::process::ExitCode;
 
-use journal::Error;
+use codex_completions_api::admin::OperationError;
+use codex_completions_api::admin::protocol::Fault;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// There is no such thing.
+    /// There is no such thing, or nothing was done.
     #[error("{0}")]
     NothingFound(String),
     /// The question is wrong.
@@ -28,6 +29,15 @@ pub(crate) enum Failure {
 // === impl Failure ===
 
 impl Failure {
+    pub(crate) fn new(fault: Fault, message: String) -> Self {
+        match fault {
+            Fault::NothingFound => Self::NothingFound(message),
+            Fault::Usage => Self::Usage(message),
+            Fault::NoAccess => Self::NoAccess(message),
+            Fault::Damaged => Self::Damaged(message),
+        }
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
         ExitCode::from(match self {
             Self::NothingFound(_) => 1,
@@ -38,13 +48,14 @@ impl Failure {
     }
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        let message = error.to_string();
-        match error {
-            Error::NotFound { .. } => Self::NothingFound(message),
-            Error::Damaged { .. } | Error::OtherFormat { .. } => Self::Damaged(message),
-            _ => Self::NoAccess(message),
-        }
+impl From<journal::Error> for Failure {
+    fn from(error: journal::Error) -> Self {
+        Self::new(Fault::from(&error), error.to_string())
+    }
+}
+
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        Self::new(error.fault(), error.to_string())
     }
 }

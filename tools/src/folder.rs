@@ -1,20 +1,53 @@
-//! Reading the journal from its folder, while no service owns it.
+//! The journal from its folder, while no service owns it.
 
-use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
+use codex_completions_api::admin::operation::Rows;
+use codex_completions_api::admin::{Desk, Operation, OperationError};
 use jiff::Timestamp;
-use journal::{Answer, Draft, Error, EventBody, Journal, NoScrub, Options, Query};
+use journal::{Answer, AuditRead, Draft, Error, EventBody, Journal, NoScrub, Query};
+use retention::{Now, Sweeper};
 
-/// Opens the journal below `state_dir`, records the reading, and begins the answer. The journal is closed in order and stays
-/// locked until the answer is dropped.
-pub(crate) fn ask(state_dir: &Path, query: &Query) -> Result<Answer, Error> {
-    let options = Options { create: false, ..Options::default() };
-    let mut journal = Journal::open(&state_dir.join("journal"), options, Arc::new(NoScrub))?;
-    let actor = format!("uid:{}", rustix::process::getuid().as_raw());
-    let body = EventBody::AuditRead(query.audit(actor, "folder"));
-    journal.append(&Draft { at: Timestamp::now(), request: None, body })?;
+use crate::settings::Settings;
+
+/// Opens the journal, records the reading, and begins the answer. The journal is closed in order and stays locked until the
+/// answer is dropped.
+pub(crate) fn ask(settings: &Settings, query: &Query) -> Result<Answer, Error> {
+    let mut journal = open(settings)?;
+    record(&mut journal, query.audit(actor(), "folder"))?;
     let reader = journal.reader();
     journal.close()?;
     query.run(&reader)
+}
+
+/// The same for an operation, which happens as it does in the service.
+pub(crate) fn operate(settings: &Settings, operation: Operation) -> Result<Rows, OperationError> {
+    operation.check()?;
+    let mut journal = open(settings)?;
+    let (actor, now) = (actor(), Now { wall: Timestamp::now(), monotonic: Duration::ZERO });
+    // What is recorded now must not make the clock look right.
+    let last_known = journal.last_known_time();
+    let mut sweeper = settings.policy().map(|policy| Sweeper::new(policy, last_known, now));
+    if let Some(read) = operation.audit(&actor, "folder") {
+        record(&mut journal, read)?;
+        journal.flush()?;
+    }
+    let sweeper = sweeper.as_mut().map_err(|mistakes| mistakes.clone());
+    let begun = operation.begin(Desk { journal: &mut journal, sweeper, now, actor: &actor });
+    journal.close()?;
+    begun?.finish()
+}
+
+fn open(settings: &Settings) -> Result<Journal, Error> {
+    Journal::open(&settings.journal_dir(), settings.journal_options(), Arc::new(NoScrub))
+}
+
+fn record(journal: &mut Journal, read: AuditRead) -> Result<(), Error> {
+    let body = EventBody::AuditRead(read);
+    journal.append(&Draft { at: Timestamp::now(), request: None, body }).map(drop)
+}
+
+fn actor() -> String {
+    format!("uid:{}", rustix::process::getuid().as_raw())
 }

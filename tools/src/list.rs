@@ -1,13 +1,18 @@
 //! `list`: summaries as a table.
 
-use journal::Summary;
+use clap::Args;
+use codex_completions_api::config::{Form as _, Period};
+use jiff::Timestamp;
+use journal::{Filter, Outcome, Summary};
 
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::Lines;
+use crate::table::{Column, Table};
 use crate::text::plain;
+use crate::when;
 
-const COLUMNS: [Column; 13] = [
+const COLUMNS: &[Column] = &[
     Column::left("AT"),
     Column::left("ID"),
     Column::left("ROUTE"),
@@ -23,30 +28,43 @@ const COLUMNS: [Column; 13] = [
     Column::right("EVENTS"),
 ];
 
-/// Rows that decide how wide the columns are. Later ones that need more room push their neighbours aside, so that a list
-/// of any length takes little memory.
-const MEASURED_ROWS: usize = 200;
-
 /// The longest name that is shown whole, in characters.
 const NAME_MAX: usize = 40;
 
-struct Column {
-    title: &'static str,
-    right: bool,
+#[derive(Args)]
+pub(crate) struct FilterArgs {
+    /// Those received at this time or later
+    #[arg(long, value_name = "TIME", value_parser = when::time)]
+    since: Option<Timestamp>,
+    /// Those received before this time
+    #[arg(long, value_name = "TIME", value_parser = when::time)]
+    until: Option<Timestamp>,
+    /// Those with this key, by its id
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Those for this model, as the client wrote it
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Those on this route, such as chat/completions
+    #[arg(long, value_name = "ROUTE", value_parser = route)]
+    route: Option<String>,
+    /// Those answered with this HTTP status
+    #[arg(long, value_name = "STATUS")]
+    status: Option<u16>,
+    /// Those that ended in this way
+    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
+    outcome: Option<Outcome>,
+    /// Those that took this long or longer, such as 500ms or 2s
+    #[arg(long, value_name = "TIME", value_parser = millis)]
+    slower_than: Option<u32>,
+    /// Those that this worker ran
+    #[arg(long, value_name = "NAME")]
+    worker: Option<String>,
 }
-
-struct Table {
-    output: Output,
-    widths: [usize; COLUMNS.len()],
-    /// Rows that are measured and not yet printed; `None` once the widths are fixed.
-    measured: Option<Vec<Row>>,
-}
-
-type Row = [String; COLUMNS.len()];
 
 /// Prints summaries as a table.
 pub(crate) fn print(lines: Lines) -> Result<(), Failure> {
-    let mut table = Table::new(Output::for_answer(&lines));
+    let mut table = Table::new(COLUMNS, Output::for_answer(&lines));
     let end = lines.each(|line| {
         let summary = serde_json::from_str(line).map_err(|error| {
             Failure::Damaged(format!(
@@ -57,17 +75,16 @@ pub(crate) fn print(lines: Lines) -> Result<(), Failure> {
         })?;
         table.push(row(&summary))
     });
-    table.print_measured()?;
-    table.output.end()?;
+    table.end()?.end()?;
     end
 }
 
-fn row(summary: &Summary) -> Row {
+fn row(summary: &Summary) -> Vec<String> {
     let name = |name: &Option<String>| name.as_deref().map_or_else(none, |name| plain(name, NAME_MAX));
     let (input, output) =
         summary.tokens.map_or_else(|| (none(), none()), |tokens| (tokens.input.to_string(), tokens.output.to_string()));
     let route = summary.route.strip_prefix("/v1/").unwrap_or(&summary.route);
-    [
+    vec![
         summary.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
         summary.id.to_string(),
         plain(route, NAME_MAX),
@@ -88,54 +105,38 @@ fn none() -> String {
     "-".to_owned()
 }
 
-// === impl Column ===
-
-impl Column {
-    const fn left(title: &'static str) -> Self {
-        Self { title, right: false }
-    }
-
-    const fn right(title: &'static str) -> Self {
-        Self { title, right: true }
-    }
+/// A route as it is kept, from how `codex-trace list` shows it.
+#[allow(clippy::unnecessary_wraps, reason = "clap asks for a result")]
+fn route(text: &str) -> Result<String, String> {
+    let is_whole = text.starts_with('/') || text == "unmatched";
+    Ok(if is_whole { text.to_owned() } else { format!("/v1/{text}") })
 }
 
-// === impl Table ===
+fn outcome(text: &str) -> Result<Outcome, String> {
+    let names = || Outcome::ALL.map(Outcome::as_str).join(", ");
+    Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| format!("one of {}", names()))
+}
 
-impl Table {
-    fn new(output: Output) -> Self {
-        Self { output, widths: COLUMNS.map(|column| column.title.len()), measured: Some(Vec::new()) }
-    }
+fn millis(text: &str) -> Result<u32, String> {
+    let time = Period::parse(text)?;
+    time.as_millis().try_into().map_err(|_| "no request takes that long".to_owned())
+}
 
-    fn push(&mut self, row: Row) -> Result<(), Failure> {
-        let Some(measured) = &mut self.measured else {
-            return self.print(&row);
-        };
-        for (width, cell) in self.widths.iter_mut().zip(&row) {
-            *width = (*width).max(cell.chars().count());
+// === impl FilterArgs ===
+
+impl FilterArgs {
+    /// What a summary has to be like.
+    pub(crate) fn filter(&self) -> Filter {
+        Filter {
+            since: self.since,
+            until: self.until,
+            key: self.key.clone(),
+            model: self.model.clone(),
+            route: self.route.clone(),
+            status: self.status,
+            outcome: self.outcome,
+            min_duration_ms: self.slower_than,
+            worker: self.worker.clone(),
         }
-        measured.push(row);
-        if measured.len() < MEASURED_ROWS { Ok(()) } else { self.print_measured() }
-    }
-
-    /// Fixes the widths and prints what waited for them, below the titles.
-    fn print_measured(&mut self) -> Result<(), Failure> {
-        let measured = self.measured.take().unwrap_or_default();
-        if measured.is_empty() {
-            return Ok(());
-        }
-        self.print(&COLUMNS.map(|column| column.title.to_owned()))?;
-        measured.iter().try_for_each(|row| self.print(row))
-    }
-
-    fn print(&mut self, row: &Row) -> Result<(), Failure> {
-        let cells = row.iter().zip(&COLUMNS).zip(self.widths);
-        let aligned = cells.map(
-            |((cell, column), width)| {
-                if column.right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-            },
-        );
-        let line = aligned.collect::<Vec<_>>().join("  ");
-        self.output.line(line.trim_end())
     }
 }

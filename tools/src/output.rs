@@ -23,9 +23,13 @@ pub(crate) fn copy(lines: Lines) -> Result<(), Failure> {
 // === impl Output ===
 
 impl Output {
+    pub(crate) fn new() -> Self {
+        Self { stdout: BufWriter::new(io::stdout().lock()), live: false }
+    }
+
     /// For lines that come from `lines`.
     pub(crate) fn for_answer(lines: &Lines) -> Self {
-        Self { stdout: BufWriter::new(io::stdout().lock()), live: lines.is_live() }
+        Self { live: lines.is_live(), ..Self::new() }
     }
 
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Failure> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use codex_completions_api::admin::protocol::ErrorLine;
-use codex_completions_api::admin::{Ask, socket};
+use codex_completions_api::admin::{Call, socket};
 use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -43,7 +43,7 @@ pub(crate) struct Answer {
 }
 
 /// Asks the service that owns `state_dir`.
-pub(crate) fn ask(state_dir: &Path, ask: &Ask) -> Result<Asked, Failure> {
+pub(crate) fn ask(state_dir: &Path, call: Call) -> Result<Asked, Failure> {
     let path = socket::find(state_dir);
     let failed = |what: &str, error: &dyn std::error::Error| {
         Failure::NoAccess(format!("cannot {what} codex-proxy through {}: {error}", path.display()))
@@ -61,7 +61,7 @@ pub(crate) fn ask(state_dir: &Path, ask: &Ask) -> Result<Asked, Failure> {
         }
         Err(error) => return Err(failed("ask", &error)),
     };
-    let response = match runtime.block_on(async { timeout(ANSWER_TIMEOUT, send(stream, ask)).await }) {
+    let response = match runtime.block_on(async { timeout(ANSWER_TIMEOUT, send(stream, call)).await }) {
         Ok(response) => response.map_err(|error| failed("ask", &error))?,
         Err(_) => return Ok(Asked::Silent(path)),
     };
@@ -82,13 +82,17 @@ fn is_absence(error: &io::Error) -> bool {
     )
 }
 
-async fn send(stream: UnixStream, ask: &Ask) -> hyper::Result<Response<Incoming>> {
+async fn send(stream: UnixStream, call: Call) -> hyper::Result<Response<Incoming>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // How it ends shows in the body.
     tokio::spawn(connection);
-    let request = Request::get(ask.target())
+    let Call { method, target, body } = call;
+    let request = Request::builder()
+        .method(method)
+        .uri(target)
         .header(header::HOST, "control.sock")
-        .body(Empty::<Bytes>::new())
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Full::new(Bytes::from(body)))
         .expect("a target of our own making is valid");
     sender.send_request(request).await
 }
@@ -131,8 +135,11 @@ impl Answer {
 
     fn refusal(mut self, status: StatusCode, path: &Path) -> Failure {
         let why = match self.next() {
-            Some(Err(Failure::Damaged(why)) | Ok(why)) => why,
-            _ => "it does not say why; are codex-trace and codex-proxy of the same version?".to_owned(),
+            // What was asked makes no sense, by whomever.
+            Some(Err(wrong @ Failure::Usage(_))) if status == StatusCode::BAD_REQUEST => return wrong,
+            Some(Err(failure)) => failure.to_string(),
+            Some(Ok(why)) => why,
+            None => "it does not say why; are codex-trace and codex-proxy of the same version?".to_owned(),
         };
         Failure::NoAccess(format!("codex-proxy refuses through {} ({}): {why}", path.display(), status.as_u16()))
     }
@@ -145,7 +152,8 @@ impl Iterator for Answer {
         loop {
             if let Some(line) = self.take_line() {
                 let line = String::from_utf8_lossy(&line).into_owned();
-                return Some(ErrorLine::parse(&line).map_or(Ok(line), |what| Err(Failure::Damaged(what))));
+                let failure = ErrorLine::parse(&line).map(|wrong| Failure::new(wrong.fault, wrong.error));
+                return Some(failure.map_or(Ok(line), Err));
             }
             match self.runtime.block_on(self.body.frame())? {
                 Ok(frame) => self.arrived.extend_from_slice(&frame.into_data().unwrap_or_default()),

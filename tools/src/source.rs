@@ -1,12 +1,14 @@
 //! Where answers come from: the running service, else the folder.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use codex_completions_api::admin::Ask;
+use codex_completions_api::admin::operation::Rows;
+use codex_completions_api::admin::{Ask, Call, Operation, OperationError};
 use journal::Query;
+use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
+use crate::settings::Settings;
 use crate::{folder, note, socket};
 
 /// How long to wait for a journal that somebody owns without answering: another `codex-trace`, or a service that is just
@@ -18,7 +20,7 @@ const OWNER_PAUSE: Duration = Duration::from_millis(20);
 
 /// The journal of one state folder.
 pub(crate) struct Source {
-    state_dir: PathBuf,
+    settings: Settings,
 }
 
 /// An answer: lines of JSON, without line ends.
@@ -32,52 +34,77 @@ pub(crate) struct Lines {
 enum Answer {
     Socket(socket::Answer),
     Folder(journal::Answer),
+    Operated(Rows),
 }
 
 // === impl Source ===
 
 impl Source {
-    pub(crate) fn new(state_dir: PathBuf) -> Self {
-        Self { state_dir }
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self { settings }
     }
 
     /// Begins the answer to `query`.
     pub(crate) fn read(&self, query: Query) -> Result<Lines, Failure> {
-        self.ask(Ask { query, follow: false })
+        self.ask(&Ask { query, follow: false })
     }
 
     /// The same, and then what happens from now on, for as long as a service runs.
     pub(crate) fn follow(&self, query: Query) -> Result<Lines, Failure> {
-        self.ask(Ask { query, follow: true })
+        self.ask(&Ask { query, follow: true })
     }
 
-    fn ask(&self, ask: Ask) -> Result<Lines, Failure> {
-        let deadline = Instant::now() + OWNER_WAIT;
-        let answer = loop {
-            let asked = socket::ask(&self.state_dir, &ask)?;
-            if let socket::Asked::Answer(answer) = asked {
-                break Answer::Socket(answer);
-            }
-            match folder::ask(&self.state_dir, &ask.query) {
-                Ok(answer) => break Answer::Folder(answer),
-                Err(journal::Error::Locked { .. }) if Instant::now() < deadline => std::thread::sleep(OWNER_PAUSE),
-                Err(locked @ journal::Error::Locked { .. }) => {
-                    return Err(Failure::NoAccess(format!("{locked}\n{}", asked.explanation())));
-                }
-                Err(error) => return Err(error.into()),
-            }
+    /// Runs `operation` and begins to tell what comes of it.
+    pub(crate) fn operate(&self, operation: &Operation) -> Result<Lines, Failure> {
+        let folder = || folder::operate(&self.settings, operation.clone()).map(Answer::Operated);
+        let answer = self.wait_for(&Call::from(operation), folder)?;
+        let place = self.settings.state_dir.display();
+        let nothing_found = match operation {
+            Operation::Holds => format!("no hold is in force in {place}"),
+            Operation::Segments => format!("no segment in {place} yet"),
+            _ => format!("no answer from {place}"),
         };
+        Ok(Lines { answer, nothing_found, follow: None })
+    }
+
+    fn ask(&self, ask: &Ask) -> Result<Lines, Failure> {
+        let folder = || Ok(Answer::Folder(folder::ask(&self.settings, &ask.query)?));
+        let answer = self.wait_for(&Call::from(ask), folder)?;
         let ended = match answer {
             Answer::Socket(_) => "codex-proxy has ended, so nothing more follows".to_owned(),
-            Answer::Folder(_) => format!("no codex-proxy runs on {}, so nothing follows", self.state_dir.display()),
+            _ => format!("no codex-proxy runs on {}, so nothing follows", self.settings.state_dir.display()),
         };
         let nothing_found = self.nothing_found(&ask.query);
         Ok(Lines { answer, nothing_found, follow: ask.follow.then_some(ended) })
     }
 
+    /// Asks the service, or the folder if there is none.
+    fn wait_for(&self, call: &Call, folder: impl Fn() -> Result<Answer, OperationError>) -> Result<Answer, Failure> {
+        let deadline = Instant::now() + OWNER_WAIT;
+        loop {
+            let asked = socket::ask(&self.settings.state_dir, call.clone())?;
+            if let socket::Asked::Answer(answer) = asked {
+                return Ok(Answer::Socket(answer));
+            }
+            match folder() {
+                Err(OperationError::Journal(locked @ journal::Error::Locked { .. })) => {
+                    if Instant::now() >= deadline {
+                        return Err(Failure::NoAccess(format!("{locked}\n{}", asked.explanation())));
+                    }
+                    std::thread::sleep(OWNER_PAUSE);
+                }
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
     fn nothing_found(&self, query: &Query) -> String {
-        let place = self.state_dir.display();
+        let place = self.settings.state_dir.display();
         match query {
+            Query::List { filter, .. } if !filter.to_string().is_empty() => {
+                format!("no finished request in {place} is like that; `codex-trace list` shows all of them")
+            }
+            Query::Search { .. } => format!("it is found in no event in {place}"),
             Query::List { .. } => {
                 format!("no finished request in {place} yet; `codex-trace events` shows what else happened")
             }
@@ -122,6 +149,18 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// The answer, if it is one document: as it stands, and read.
+    pub(crate) fn document<T: DeserializeOwned>(mut self) -> Result<(String, T), Failure> {
+        let text = self.answer.next().unwrap_or(Err(Failure::NoAccess(self.nothing_found)))?;
+        let document = serde_json::from_str(&text).map_err(|error| {
+            let what = "the answer is not what was expected; are codex-trace and codex-proxy of the same version?";
+            Failure::NoAccess(format!("{what} ({error})"))
+        })?;
+        Ok((text, document))
+    }
+}
+
 impl Iterator for Answer {
     type Item = Result<String, Failure>;
 
@@ -132,6 +171,7 @@ impl Iterator for Answer {
                 // What cannot be read once the journal is open is damaged, whatever the system calls it.
                 answer.next().map(|line| line.map_err(|error| Failure::Damaged(error.to_string())))
             }
+            Self::Operated(rows) => rows.next().map(|row| Ok(row?)),
         }
     }
 }

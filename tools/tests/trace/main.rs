@@ -1,7 +1,16 @@
-//! `codex-trace` as its users see it, from the folder and through the control socket.
+//! `codex-trace` as a user meets it: through the control socket of a service, and on the folder without one.
 
+#![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
+
+mod backups;
 mod failing;
+mod filtering;
 mod following;
+mod holding;
+mod keys;
+mod ledger;
 mod reading;
+mod retention;
 mod socket;
 mod support;
+mod verifying;

@@ -19,6 +19,15 @@ fn answer(state: &State, request_line: &str) -> String {
     answer
 }
 
+fn post(state: &State, path: &str, body: &str) -> String {
+    let mut stream = UnixStream::connect(state.path().join("control.sock")).expect("it listens");
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json");
+    write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()).expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("text to the end");
+    answer
+}
+
 #[test]
 fn what_cannot_be_answered_is_refused_in_json() {
     let state = State::with_requests();
@@ -31,6 +40,12 @@ fn what_cannot_be_answered_is_refused_in_json() {
         ("GET /v1/events?request=1", "400"),
         ("GET /v1/events?action=show", "400"),
         ("GET /v1/events?action=dance", "400"),
+        ("GET /v1/search?text=", "400"),
+        ("GET /v1/search?text=a&syntax=telepathy", "400"),
+        ("GET /v1/verify", "405"),
+        ("GET /v1/holds/x/lift", "405"),
+        ("POST /v1/ledger", "405"),
+        ("POST /v1/retention/run", "415"),
     ];
     for (request_line, status) in refused {
         let answer = answer(&state, request_line);
@@ -43,6 +58,31 @@ fn what_cannot_be_answered_is_refused_in_json() {
     assert_eq!(reads, 2, "what is refused reads nothing");
     service.stop();
     assert!(!state.path().join("control.sock").exists());
+}
+
+#[test]
+fn an_operation_that_makes_no_sense_is_refused_in_json() {
+    let state = State::with_requests();
+    let service = state.serve();
+    let relative = r#"{"path":"copy"}"#;
+    let unfounded = r#"{"selector":{"key":"k1"},"reason":""}"#;
+    let unknown = r#"{"confirm_clock":true,"force":true}"#;
+    for (path, body, status) in [
+        ("/v1/backup", relative, "400"),
+        ("/v1/holds", unfounded, "400"),
+        ("/v1/verify", r#"{"anchor":"xyz"}"#, "400"),
+        ("/v1/retention/run", unknown, "422"),
+        ("/v1/holds", "{", "400"),
+    ] {
+        let answer = post(&state, path, body);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path} {body}: {answer}");
+        assert!(answer.contains("\r\n\r\n{\"error\":\"") && answer.contains(r#""fault":"usage""#), "{path}: {answer}");
+    }
+    let answer = post(&state, "/v1/holds/none/lift", r#"{"reason":"x"}"#);
+    assert!(answer.contains(r#""fault":"nothing_found""#), "{answer}");
+    let entries = state.trace(&["ledger", "--json"]).json_lines();
+    assert!(entries.iter().all(|entry| !entry["type"].as_str().unwrap().starts_with("hold.")));
+    service.stop();
 }
 
 #[test]

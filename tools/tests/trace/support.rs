@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use codex_completions_api::admin::ControlServer;
 use codex_completions_api::projections::{Metrics, Projections};
 use codex_completions_api::record::{Guarantee, Recorder, Writer};
+use codex_completions_api::upkeep::Upkeep;
 use jiff::{SignedDuration, Timestamp};
 use journal::{
     Draft, EventBody, Frame, Journal, NoScrub, Options, Outcome, Payload, RequestId, RequestReceived, ResponseFinished,
     Tokens,
 };
+use retention::{Policy, Terms};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -83,9 +86,46 @@ impl State {
         journal.close().expect("closed");
     }
 
+    /// With requests of 100 hours ago in a segment, of 98 hours ago in the next, both sealed, and of now in the live one. Returns
+    /// their ids; the first segment has two.
+    pub(crate) fn with_segments() -> (Self, [String; 4]) {
+        let state = Self::empty();
+        let mut journal = state.journal();
+        let now = Timestamp::now();
+        let hours = [100, 100, 98, 0].map(|hours| now - SignedDuration::from_hours(hours));
+        let ids = [0, 1, 2, 3].map(|n| id_at(hours[n], n));
+        for (id, at) in ids.iter().zip(hours) {
+            let request = Some(id.parse().expect("an id"));
+            for body in [received(), finished(200, Outcome::Ok, None)] {
+                journal.append(&Draft { at, request, body }).expect("appended");
+            }
+        }
+        while let Some(name) = journal.to_seal() {
+            let prepared = journal.reader().prepare_seal(&name).expect("sealable").expect("there");
+            journal.commit_seal(prepared, now).expect("sealed");
+        }
+        journal.close().expect("closed");
+        (state, ids)
+    }
+
+    /// The files of sealed segments, oldest first.
+    pub(crate) fn sealed_files(&self) -> Vec<PathBuf> {
+        let segments = std::fs::read_dir(self.journal_dir().join("segments")).expect("it has segments");
+        let files = segments.map(|entry| entry.expect("listed").path().join("sealed"));
+        let mut files: Vec<_> = files.filter(|path| path.exists()).collect();
+        files.sort();
+        files
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_codex-trace"));
-        command.env_clear().arg("--state-dir").arg(self.path()).args(args).stdin(Stdio::null());
+        command
+            .env_clear()
+            .env("HOME", self.path())
+            .arg("--state-dir")
+            .arg(self.path())
+            .args(args)
+            .stdin(Stdio::null());
         command
     }
 
@@ -93,17 +133,23 @@ impl State {
         self.command(args).output().expect("codex-trace runs").into()
     }
 
+    /// A service if `wanted`, so that what follows goes through its socket.
+    pub(crate) fn serve_if(&self, wanted: bool) -> Option<Service> {
+        wanted.then(|| self.serve())
+    }
+
     pub(crate) fn serve(&self) -> Service {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
         let journal = self.journal();
-        let reader = journal.reader();
+        let (reader, last_known) = (journal.reader(), journal.last_known_time());
         let projections = Projections::new(Metrics::new([]).expect("metrics"));
         let (recorder, writer) = Recorder::start(journal, projections, Guarantee::default()).expect("a thread");
         let path = self.path();
         let control = runtime.block_on(async { ControlServer::bind(path).expect("the socket can be made") });
         let stop = CancellationToken::new();
-        let served = runtime.spawn(control.serve(recorder.clone(), reader, stop.clone()));
+        let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy(), last_known, None);
+        let served = runtime.spawn(control.serve(recorder.clone(), reader, upkeep, stop.clone()));
         Service { runtime, recorder, writer, stop, served }
     }
 }
@@ -152,6 +198,43 @@ impl Run {
     pub(crate) fn json_lines(self) -> Vec<serde_json::Value> {
         self.ok().lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
+}
+
+impl Run {
+    /// Its output, after it ended with `code` and said all of `words` on stderr.
+    pub(crate) fn fails(self, code: i32, words: &[&str]) -> String {
+        assert_eq!(self.code, code, "{}\n{}", self.stdout, self.stderr);
+        for words in words {
+            assert!(self.stderr.contains(words), "{words:?} is not in: {}", self.stderr);
+        }
+        self.stdout
+    }
+
+    /// Its output, which is one JSON document.
+    pub(crate) fn json(self) -> serde_json::Value {
+        serde_json::from_str(&self.ok()).expect("JSON")
+    }
+}
+
+/// The request id that was made at `at`.
+fn id_at(at: Timestamp, n: usize) -> String {
+    let millis = at.as_millisecond();
+    format!("{:08x}-{:04x}-7e4f-8a5b-6c7d8e9f{n:04x}", millis >> 16, millis & 0xffff)
+}
+
+/// What the configuration has by default.
+fn policy() -> Policy {
+    const HOUR: Duration = Duration::from_secs(3600);
+    let terms = Terms {
+        content_ttl: HOUR * 72,
+        summary_ttl: HOUR * 24 * 90,
+        ledger_ttl: HOUR * 24 * 400,
+        max_content_ttl: HOUR * 24 * 30,
+        segment_period: HOUR,
+        sweep_interval: Duration::from_secs(60),
+        max_bytes: 20 << 30,
+    };
+    Policy::try_new(terms).expect("it is the default one")
 }
 
 fn requests() -> Vec<Draft> {

@@ -1,5 +1,6 @@
 //! What runs in a process of its own, so that it starts cold and can be killed.
 
+use std::fmt::Display;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +9,7 @@ use std::{env, fs, io};
 
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use journal::{Journal, Query, RequestId};
+use journal::{Filter, Journal, Outcome, Query, RequestId};
 use serde::{Deserialize, Serialize};
 
 use crate::events::Traffic;
@@ -33,7 +34,7 @@ pub(crate) struct Order {
 pub(crate) enum Task {
     /// Print the events of requests.
     Show,
-    /// Print the newest hundred summaries.
+    /// Print the newest hundred summaries of requests that failed.
     List,
     /// Append until killed.
     Append,
@@ -68,10 +69,13 @@ pub(crate) fn run(task: Task, dir: &Path, order: &Order) -> Result<(), Failure> 
     match task {
         Task::Show => {
             for request in &order.requests {
-                lines += answer(&journal, Query::Show { request: *request })?;
+                lines += answer(&journal, &Query::Show { request: *request })?;
             }
         }
-        Task::List => lines = answer(&journal, list())?,
+        Task::List => {
+            let filter = Filter { outcome: Some(Outcome::ServerError), ..Filter::default() };
+            lines = answer(&journal, &Query::List { filter, limit: Some(100), before: None })?;
+        }
         Task::Append => return append(&mut journal, order.at.unwrap_or_else(Timestamp::now)),
         Task::Start => {
             let entry = Traffic::new(6, order.at.unwrap_or_else(Timestamp::now)).entries(1)?;
@@ -116,8 +120,9 @@ pub(crate) fn append_and_kill(dir: &Path, arguments: &[String], flushes: usize) 
     Ok(())
 }
 
-pub(crate) fn argument(name: &str, value: impl ToString) -> [String; 2] {
-    [format!("--{name}"), value.to_string()]
+/// An option as two arguments.
+pub(crate) fn argument(name: &str, value: impl Display) -> [String; 2] {
+    [format!("--{name}"), format!("{value}")]
 }
 
 fn command(task: Task, dir: &Path, arguments: &[String]) -> Result<Command, Failure> {
@@ -127,11 +132,8 @@ fn command(task: Task, dir: &Path, arguments: &[String]) -> Result<Command, Fail
     Ok(command)
 }
 
-fn list() -> Query {
-    Query::List { limit: Some(100) }
-}
-
-fn answer(journal: &Journal, query: Query) -> Result<usize, Failure> {
+/// Prints the answer and returns how many lines it has.
+fn answer(journal: &Journal, query: &Query) -> Result<usize, Failure> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut lines = 0;
     for line in query.run(&journal.reader())? {

@@ -1,7 +1,5 @@
 //! What an event takes on disk: in the segment written to, at full speed and at a trickle, and sealed.
 
-use std::time::Duration;
-
 use crate::events::Traffic;
 use crate::table::{Bound, Row, float, short};
 use crate::writing::disk_usage;
@@ -24,7 +22,7 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Row>, Failure> {
 
 fn full(bench: &Bench) -> Result<Vec<Row>, Failure> {
     let dir = bench.folder("disk-full")?;
-    let mut journal = writing::open(&dir, Duration::from_hours(24))?;
+    let mut journal = writing::open(&dir, writing::DAY)?;
     let mut traffic = Traffic::new(2, bench.began);
     for _ in 0..MANY / 100_000 {
         writing::append(&mut journal, &traffic.entries(100_000)?)?;
@@ -48,7 +46,7 @@ fn full(bench: &Bench) -> Result<Vec<Row>, Failure> {
 
 fn trickle(bench: &Bench) -> Result<Row, Failure> {
     let dir = bench.folder("disk-trickle")?;
-    let mut journal = writing::open(&dir, Duration::from_hours(24))?;
+    let mut journal = writing::open(&dir, writing::DAY)?;
     let entries = Traffic::new(3, bench.began).entries(FEW)?;
     for some in entries.chunks(TRICKLE) {
         for entry in some {

@@ -12,7 +12,7 @@ use crate::Failure;
 pub(crate) const STEP: SignedDuration = SignedDuration::from_millis(1);
 
 /// Requests that run at the same time.
-const CONCURRENT: u64 = 16;
+const CONCURRENT: usize = 8;
 
 /// Different words that are said.
 const VOCABULARY: usize = 6000;
@@ -33,8 +33,8 @@ pub(crate) struct Traffic {
     random: Random,
     words: Vec<String>,
     running: Vec<Request>,
-    /// The request whose chunk follows on the delta just told.
-    answering: Option<usize>,
+    /// The request whose chunk follows on the delta that was just told, and when that was.
+    answering: Option<(usize, Timestamp)>,
     at: Timestamp,
     last_begun: Option<RequestId>,
 }
@@ -53,7 +53,6 @@ struct Request {
     deltas: usize,
     /// The word last said.
     word: String,
-    said: String,
 }
 
 /// `SplitMix64`: the same events in every run.
@@ -86,11 +85,14 @@ impl Traffic {
 
     /// The next event.
     pub(crate) fn next(&mut self) -> Draft {
-        let at = self.at + SignedDuration::from_nanos(self.random.number(1_000_000).cast_signed());
+        let mut at = self.at + SignedDuration::from_nanos(self.random.number(900_000).cast_signed());
         self.at += STEP;
         let index = match self.answering.take() {
-            Some(index) => index,
-            None if (self.running.len() as u64) < CONCURRENT => {
+            Some((index, told)) => {
+                at = told + SignedDuration::from_nanos(30_000 + self.random.number(200_000).cast_signed());
+                index
+            }
+            None if self.running.len() < CONCURRENT => {
                 self.begin(at);
                 self.running.len() - 1
             }
@@ -101,11 +103,10 @@ impl Traffic {
         let deltas_end = 5 + 2 * self.running[index].deltas;
         let is_delta = (5..deltas_end).contains(&step) && step % 2 == 1;
         if is_delta {
-            self.answering = Some(index);
+            self.answering = Some((index, at));
             let word = self.word();
             let request = &mut self.running[index];
             request.word = format!("{word} ");
-            request.said.push_str(&request.word);
         }
         let body = match step {
             0 => self.received(index),
@@ -113,7 +114,7 @@ impl Traffic {
             _ => self.running[index].told(step, deltas_end, at),
         };
         let request = Some(self.running[index].id);
-        if step == deltas_end + 4 {
+        if step == deltas_end + 3 {
             let body = self.finished(index, at);
             self.running.swap_remove(index);
             return Draft { at, request, body };
@@ -132,21 +133,20 @@ impl Traffic {
             id: id.parse().expect("it is put together as a UUID"),
             thread: self.random.uuid(at),
             turn: self.random.uuid(at),
-            item: format!("msg_{}", self.random.uuid(at)),
+            item: format!("msg_{}", self.random.number(10_000)),
             model: if self.random.number(5) == 0 { "gpt-5.5-mini" } else { "gpt-5.5" },
             worker: format!("w{}", 1 + self.random.number(4)),
             began: at,
             step: 0,
-            deltas: 5 + self.random.index(21),
+            deltas: 6 + self.random.index(24),
             word: String::new(),
-            said: String::new(),
         };
         self.last_begun = Some(request.id);
         self.running.push(request);
     }
 
     fn received(&mut self, index: usize) -> EventBody {
-        let words = 12 + self.random.number(60);
+        let words = 6 + self.random.number(24);
         let prompt = (0..words).map(|_| self.word()).collect::<Vec<_>>().join(" ");
         let model = self.running[index].model;
         let message = json!({ "role": "user", "content": prompt });
@@ -159,7 +159,6 @@ impl Traffic {
             key: Some(format!("team-{}", self.random.number(8))),
             peer: format!("10.0.3.{}:{}", self.random.number(250), 30_000 + self.random.number(30_000)),
             headers: vec![
-                header("host", "llm.example.com"),
                 header("user-agent", "OpenAI/Python 1.55.0"),
                 header("content-type", "application/json"),
                 header("content-length", &body.len().to_string()),
@@ -206,7 +205,7 @@ impl Traffic {
 impl Request {
     /// What is told at `step`, from the frame that begins the turn to that which ends it.
     fn told(&self, step: usize, deltas_end: usize, at: Timestamp) -> EventBody {
-        let Self { thread, turn, item, word, said, .. } = self;
+        let Self { thread, turn, item, word, .. } = self;
         let ms = at.as_millisecond();
         match step {
             2 => {
@@ -236,14 +235,7 @@ impl Request {
                 ms,
             ),
             _ if step < deltas_end => self.chunk(&format!(r#"{{"content":"{word}"}}"#), "null"),
-            _ if step == deltas_end => self.notified(
-                "item/completed",
-                &format!(
-                    r#""item":{{"type":"agentMessage","id":"{item}","text":"{said}","phase":null}},"threadId":"{thread}","turnId":"{turn}","completedAtMs":{ms}"#
-                ),
-                ms,
-            ),
-            _ if step == deltas_end + 1 => {
+            _ if step == deltas_end => {
                 let Tokens { input, cached, output, reasoning } = self.tokens();
                 let usage = format!(
                     r#"{{"totalTokens":{},"inputTokens":{input},"cachedInputTokens":{cached},"outputTokens":{output},"reasoningOutputTokens":{reasoning}}}"#,
@@ -253,7 +245,7 @@ impl Request {
                     format!(r#""threadId":"{thread}","turnId":"{turn}","tokenUsage":{{"total":{usage},"last":{usage}}}"#);
                 self.notified("thread/tokenUsage/updated", &params, ms)
             }
-            _ if step == deltas_end + 2 => self.notified(
+            _ if step == deltas_end + 1 => self.notified(
                 "turn/completed",
                 &format!(
                     r#""threadId":"{thread}","turn":{{"id":"{turn}","items":[],"status":"completed","error":null,"completedAt":{},"durationMs":{}}}"#,
@@ -278,7 +270,7 @@ impl Request {
 
     fn chunk(&self, delta: &str, finish_reason: &str) -> EventBody {
         let (id, created, model) = (self.id, self.began.as_second(), self.model);
-        let choice = format!(r#"{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish_reason}}}"#);
+        let choice = format!(r#"{{"index":0,"delta":{delta},"finish_reason":{finish_reason}}}"#);
         let object = r#""object":"chat.completion.chunk""#;
         EventBody::ResponseChunk {
             bytes: format!(

@@ -40,7 +40,11 @@ pub(crate) fn run(_: &Bench, corpus: &Corpus) -> Result<Vec<Row>, Failure> {
         bound: Bound::AtLeast(99.0),
         unit: "%",
         measured: Some(back),
-        note: format!("{} of {} MB, of the whole folder", short(float(before - after) / 1e6), short(float(their_bytes) / 1e6)),
+        note: format!(
+            "{} of {} MB, of the whole folder",
+            short(float(before - after) / 1e6),
+            short(float(their_bytes) / 1e6)
+        ),
     };
     let time = Row {
         what: "expiring them: time ÷ time of appending them".to_owned(),

@@ -41,9 +41,8 @@ fn reports(task: Task, corpus: &Corpus, arguments: &[String]) -> Result<Vec<Repo
 }
 
 fn times(reports: &[Report]) -> String {
-    let [process, open, work] =
-        [|report: &Report| report.process_ms, |report| report.open_ms, |report| report.work_ms]
-            .map(|time| middle(reports, time));
+    let times: [fn(&Report) -> f64; 3] = [|report| report.process_ms, |report| report.open_ms, |report| report.work_ms];
+    let [process, open, work] = times.map(|time| middle(reports, time));
     format!("{} ({} + {})", short(process), short(open), short(work - open))
 }
 

@@ -112,7 +112,7 @@ impl Bench {
             for name in of_corpus.into_iter().filter(|name| is_wanted(*name)) {
                 rows.extend(match name {
                     Name::Lookup => lookup::run(self, &corpus)?,
-                    Name::Search => search::run()?,
+                    Name::Search => search::run(&corpus)?,
                     Name::Memory => memory::run(self, &corpus)?,
                     Name::Start => start::run(self, &corpus)?,
                     _ => expiry::run(self, &corpus)?,

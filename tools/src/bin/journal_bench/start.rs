@@ -1,24 +1,31 @@
 //! How long it takes to be able to append after a crash.
 
 use std::path::Path;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::child::{self, Task, argument};
 use crate::corpus::Corpus;
 use crate::table::{Bound, Row, median, short};
-use crate::{Bench, Failure};
+use crate::{Bench, Failure, append, writing};
 
 const RUNS: usize = 5;
 
 pub(crate) fn run(bench: &Bench, corpus: &Corpus) -> Result<Vec<Row>, Failure> {
     let what = format!("start with {} M events after kill -9", bench.events() / 1_000_000);
-    Ok(vec![measure(what, &corpus.dir, corpus.period.as_secs(), corpus.at)?])
+    let mut rows = vec![measure(what, &corpus.dir, corpus.period, corpus.at)?];
+    let one_segment = bench.dir.join(append::JOURNAL);
+    if one_segment.exists() {
+        let what = format!("the same with {} M events in the newest segment", append::events(bench) / 1_000_000);
+        rows.push(measure(what, &one_segment, writing::DAY, corpus.at)?);
+    }
+    Ok(rows)
 }
 
 /// Appends to the journal in `dir`, kills that, and measures how long the next process takes to its first append.
-pub(crate) fn measure(what: String, dir: &Path, period: u64, at: Timestamp) -> Result<Row, Failure> {
-    let arguments = [argument("period", period), argument("at", at)].concat();
+fn measure(what: String, dir: &Path, period: Duration, at: Timestamp) -> Result<Row, Failure> {
+    let arguments = [argument("period", period.as_secs()), argument("at", at)].concat();
     let (mut opened, mut appended) = (Vec::new(), Vec::new());
     for run in 0..RUNS {
         child::append_and_kill(dir, &arguments, 7 + run)?;

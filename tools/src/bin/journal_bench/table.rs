@@ -51,7 +51,9 @@ impl fmt::Display for Row {
 pub(crate) fn print(rows: &[Row]) {
     println!("| {:<48} | {:>12} | {:>12} | {:<9} | how |", "what", "required", "measured", "");
     println!("|---|---|---|---|---|");
-    rows.iter().for_each(|row| println!("{row}"));
+    for row in rows {
+        println!("{row}");
+    }
 }
 
 /// Three digits that count.

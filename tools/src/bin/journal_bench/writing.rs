@@ -12,6 +12,9 @@ use zstd::bulk::Compressor;
 
 use crate::Failure;
 
+/// A period that no journal of one segment outlives.
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// How long the proxy lets an event wait for more before it flushes.
 const LINGER: Duration = Duration::from_millis(25);
 

@@ -1,0 +1,67 @@
+//! Where the journal lies and how it is kept, as codex-proxy is configured.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use codex_completions_api::config::{self, Config, Purpose, Sources};
+use codex_completions_api::upkeep;
+use journal::Options;
+use retention::Policy;
+
+use crate::failure::Failure;
+
+/// What is known of the service whose journal is asked for.
+pub(crate) struct Settings {
+    /// Its state folder.
+    pub(crate) state_dir: PathBuf,
+    /// The file of the journal's master key; `None` for the default one among the journal's keys.
+    pub(crate) key_file: Option<PathBuf>,
+    /// Its configuration, or what is wrong with that.
+    config: Result<Config, String>,
+}
+
+// === impl Settings ===
+
+impl Settings {
+    /// The flags, else what the service itself would use. A mistake elsewhere in the configuration keeps nobody from reading.
+    pub(crate) fn find(state_dir: Option<&Path>, key_file: Option<&Path>) -> Result<Self, Failure> {
+        let environment = config::process_environment();
+        let variable = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let named_state_dir = state_dir.map(Path::to_owned).or_else(|| variable("PROXY_STATE_DIR"));
+        let named_key_file = key_file.map(Path::to_owned).or_else(|| variable("PROXY_JOURNAL_KEY_FILE"));
+        let sources = Sources { flags: BTreeMap::new(), environment, purpose: Purpose::Inspect };
+        let config = config::load(&sources).map_err(|mistakes| mistakes.to_string());
+        let state_dir = match (named_state_dir, &config) {
+            (Some(named), _) => named,
+            (None, Ok(config)) => config.state_dir.clone(),
+            (None, Err(mistakes)) => {
+                return Err(Failure::Usage(format!(
+                    "cannot tell the state folder, because the configuration of codex-proxy is wrong; give --state-dir DIR\n{mistakes}"
+                )));
+            }
+        };
+        let configured = config.as_ref().ok().and_then(|config| config.journal_key_file.clone());
+        Ok(Self { state_dir, key_file: named_key_file.or(configured), config })
+    }
+
+    /// The folder of the journal.
+    pub(crate) fn journal_dir(&self) -> PathBuf {
+        self.state_dir.join("journal")
+    }
+
+    /// How the journal is opened, which must be there.
+    pub(crate) fn journal_options(&self) -> Options {
+        let (create, key_file) = (false, self.key_file.clone());
+        let configured = self.config.as_ref().map_or_else(
+            |_| Options { create, ..Options::default() },
+            |config| upkeep::journal_options(config, create),
+        );
+        Options { key_file, ..configured }
+    }
+
+    /// The retention policy, or what is wrong with the configuration.
+    pub(crate) fn policy(&self) -> Result<Policy, String> {
+        let config = self.config.as_ref().map_err(Clone::clone)?;
+        upkeep::policy(config).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    }
+}
