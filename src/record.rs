@@ -129,7 +129,7 @@ impl Recorder {
         let weight = u32::try_from(weight(&body).min(BUDGET)).expect("the budget fits in 32 bits");
         let permit = status.room_for(weight).await;
         let inbox = self.shared.inbox.lock().expect("no holder of this lock can panic");
-        let draft = Box::new(Draft { at: Timestamp::now(), request, body });
+        let draft = Box::new(Draft { at: now(), request, body });
         self.shared.projections.apply(&draft);
         if permit.is_some_and(|permit| inbox.send(Message::Event(draft, permit)).is_ok()) {
             status.accept();
@@ -143,7 +143,7 @@ impl Recorder {
     pub async fn record_durably(&self, request: Option<RequestId>, body: EventBody) -> Result<(), NotRecorded> {
         let recorded = self.unless_failing(|done| {
             self.shared.status.accept();
-            Message::Durable(Box::new(Draft { at: Timestamp::now(), request, body }), done)
+            Message::Durable(Box::new(Draft { at: now(), request, body }), done)
         });
         Ok(recorded.await??)
     }
@@ -286,6 +286,12 @@ impl Writer {
             tracing::error!(lost, "the service stopped while the journal could not be written: events are lost");
         }
     }
+}
+
+/// The present time to the microsecond: finer digits are noise, and noise does not compress.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 #[cfg(test)]

@@ -134,7 +134,7 @@ impl Journal {
             Doomed { kind: Target::Summaries, name: day.to_string(), body: EventBody::SummariesDisposed(disposed) }
         };
         let doomed = days.iter().map(doom).collect();
-        self.unsynced_days.retain(|day| *day >= date);
+        self.forget_summaries_before(date);
         self.destroy(Intent { at, doomed })?;
         Ok(days.len())
     }

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use crate::error::Error;
-use crate::event::{Draft, EventBody, RequestId};
+use crate::event::{Draft, RequestId};
 use crate::scrub::Scrub;
+use crate::summary::Step;
 
 /// What stands before an event's data.
 const DATA: &str = r#""data":"#;
@@ -14,6 +15,7 @@ const DATA: &str = r#""data":"#;
 pub struct Entry {
     pub(crate) at: Timestamp,
     pub(crate) request: Option<RequestId>,
+    /// What it is to the summary of its request.
     pub(crate) step: Step,
     /// The event's type, if the event also goes to the ledger.
     pub(crate) for_ledger: Option<String>,
@@ -21,17 +23,6 @@ pub struct Entry {
     pub(crate) json: String,
     /// Where the data begin.
     data: usize,
-}
-
-/// What the event is to the summary of its request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
-    /// `request.received`.
-    Received,
-    /// `response.finished`.
-    Finished,
-    /// Anything else.
-    Other,
 }
 
 // === impl Entry ===
@@ -55,11 +46,12 @@ impl Entry {
         if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&json) {
             return Err(broken(&format!("it is no JSON object any more (column {})", error.column())));
         }
+        let kind = kind(&envelope);
         Ok(Self {
             at: draft.at,
             request: draft.request,
-            step: Step::of(&draft.body),
-            for_ledger: draft.body.is_for_ledger().then(|| kind(&envelope).to_owned()),
+            step: Step::parse(kind, &json[data..json.len() - 1]),
+            for_ledger: draft.body.is_for_ledger().then(|| kind.to_owned()),
             json,
             data,
         })
@@ -76,22 +68,10 @@ fn kind(envelope: &str) -> &str {
     envelope.rsplit('"').nth(3).unwrap_or_default()
 }
 
-// === impl Step ===
-
-impl Step {
-    fn of(body: &EventBody) -> Self {
-        match body {
-            EventBody::RequestReceived(_) => Self::Received,
-            EventBody::ResponseFinished(_) => Self::Finished,
-            _ => Self::Other,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NoScrub;
+    use crate::{EventBody, NoScrub};
 
     fn stopped() -> Draft {
         Draft { at: Timestamp::UNIX_EPOCH, request: None, body: EventBody::ServiceStopped { requests_cut: 2 } }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::event::RequestId;
@@ -9,8 +11,14 @@ use crate::sealed::line;
 use crate::segment::{BlockText, Cursor, Segment, SegmentName};
 use crate::shared::Shared;
 
-/// The type of a request's last event. A frame may trail behind it, but not into a later segment.
+/// The type of a request's first event.
+const FIRST_OF_REQUEST: &str = "request.received";
+
+/// The type of a request's last event. A frame may trail behind it, but not far.
 const LAST_OF_REQUEST: &str = "response.finished";
+
+/// How much older than its first event the id of a request may be thought to be.
+const ID_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// Which events to read. The default is all of them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -45,6 +53,12 @@ pub struct Events {
     cursor: Option<Cursor>,
     /// Lines that were read and not handed out.
     lines: Batch,
+    /// In a segment that has no index, begin shortly before this time.
+    from_time: Option<Timestamp>,
+    /// Whether a line was handed out.
+    found: bool,
+    /// What was asked for, to begin again.
+    selection: Selection,
 }
 
 /// Lines of one read, in order.
@@ -65,7 +79,9 @@ impl Events {
         let mut segments: Vec<_> = names.into_iter().skip(skip).filter(|name| name.first_seq <= to_seq).collect();
         segments.reverse();
         let (next_seq, wanted) = (selection.from_seq, selection.request);
-        Self { shared, next_seq, to_seq, wanted, segments, cursor: None, lines: Batch::default() }
+        let from_time = wanted.and_then(|id| id.time()).map(|time| time - ID_MARGIN);
+        let lines = Batch::default();
+        Self { shared, next_seq, to_seq, wanted, segments, cursor: None, lines, from_time, found: false, selection }
     }
 
     /// Everything that was kept since the request `id` was made.
@@ -108,7 +124,7 @@ impl Events {
     /// The next lines of `segment`, which is held no longer than that, so that it can be closed and disposed of while somebody
     /// reads slowly.
     fn read_on(&mut self, segment: &Segment) -> Option<Result<String, Error>> {
-        let cursor = self.cursor.get_or_insert_with(|| segment.position(self.next_seq));
+        let cursor = self.cursor.get_or_insert_with(|| segment.position_from(self.next_seq, self.from_time));
         let BlockText { first_seq, text } = match segment.read(cursor, self.next_seq)? {
             Ok(block) => block,
             Err(error) => return Some(Err(error)),
@@ -124,10 +140,14 @@ impl Events {
         Some(Ok(text))
     }
 
-    /// Reads no further than the segment that is being read.
-    fn end_with_segment(&mut self) {
-        let under_way = self.segments.pop().filter(|_| self.cursor.is_some());
-        self.segments = under_way.into_iter().collect();
+    /// Whether the first line that was found of a request shows that there is more before it.
+    fn began_too_late(&self, line: &str) -> bool {
+        !self.found && self.wanted.is_some() && self.from_time.is_some() && !is_a(FIRST_OF_REQUEST, line)
+    }
+
+    /// Begins again without looking at times: a clock may have been set back.
+    fn begin_again(&mut self) {
+        *self = Self { from_time: None, ..Self::new(Arc::clone(&self.shared), self.selection) };
     }
 
     fn next_segment(&mut self) {
@@ -159,13 +179,19 @@ impl Iterator for Events {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             if let Some(line) = self.next_line() {
-                if self.wanted.is_some() && is_last_of_request(&line.text) {
-                    self.end_with_segment();
+                if self.began_too_late(&line.text) {
+                    self.begin_again();
+                    continue;
+                }
+                self.found = true;
+                if self.wanted.is_some() && is_a(LAST_OF_REQUEST, &line.text) {
+                    self.segments.clear();
                 }
                 return Some(Ok(line));
             }
             match self.read() {
                 Ok(true) => {}
+                Ok(false) if !self.found && self.from_time.is_some() => self.begin_again(),
                 Ok(false) => return None,
                 Err(error) => return Some(Err(error)),
             }
@@ -184,8 +210,8 @@ fn first_segment(segments: &[SegmentName], selection: &Selection) -> usize {
     by_seq.max(by_time)
 }
 
-fn is_last_of_request(line: &str) -> bool {
-    line.contains(LAST_OF_REQUEST) && Envelope::parse(line).is_ok_and(|event| event.kind == LAST_OF_REQUEST)
+fn is_a(kind: &str, line: &str) -> bool {
+    line.contains(kind) && Envelope::parse(line).is_ok_and(|event| event.kind == kind)
 }
 
 // === impl Batch ===

@@ -154,7 +154,7 @@ impl Ledger {
         month.len += text.len() as u64;
         self.head = head;
         for record in records {
-            self.state.apply(record.kind, record.data);
+            self.state.apply(record.at, record.kind, record.data);
         }
         Ok(())
     }

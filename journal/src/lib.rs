@@ -8,6 +8,7 @@ mod block;
 mod cache;
 mod cipher;
 mod compliance;
+mod compressor;
 mod database;
 mod disposal;
 mod entry;

@@ -7,6 +7,7 @@ use crate::envelope::Envelope;
 use crate::error::Error;
 use crate::event::RequestId;
 use crate::events::{Events, Selection};
+use crate::sealed::line;
 use crate::shared::Shared;
 use crate::summary::{self, Summary, SummaryFold};
 
@@ -19,22 +20,32 @@ pub(crate) fn lost_summaries(shared: &Arc<Shared>) -> Result<Vec<Summary>, Error
     let lost = finished_without_summary(shared)?;
     let Some(earliest) = lost.iter().min().copied() else { return Ok(Vec::new()) };
     tracing::warn!(requests = lost.len(), "the last run ended abruptly; summaries are folded again from the journal");
+    let summaries = fold(Events::since_request(Arc::clone(shared), earliest), &lost);
+    if summaries.len() == lost.len() {
+        return Ok(summaries);
+    }
+    // The clock was set back meanwhile, or they began long before.
+    Ok(fold(Events::new(Arc::clone(shared), Selection::default()), &lost))
+}
+
+fn fold(events: Events, wanted: &HashSet<RequestId>) -> Vec<Summary> {
     let mut fold = SummaryFold::default();
     let mut summaries = Vec::new();
-    for line in readable_lines(Events::since_request(Arc::clone(shared), earliest)) {
-        let Ok(event) = Envelope::parse(&line) else { continue };
-        if event.request.is_some_and(|id| lost.contains(&id)) {
-            summaries.extend(fold.apply_envelope(&event));
+    for line in readable_lines(events) {
+        if !line::request(&line).is_some_and(|id| wanted.contains(&id)) {
+            continue;
         }
+        summaries.extend(fold.apply(&line));
     }
-    Ok(summaries)
+    summaries
 }
 
 fn finished_without_summary(shared: &Arc<Shared>) -> Result<HashSet<RequestId>, Error> {
     let mut lost = HashSet::new();
     let Some(newest) = shared.live() else { return Ok(lost) };
-    let last_segment = Selection { from_seq: newest.first_seq, ..Selection::default() };
-    for line in readable_lines(Events::new(Arc::clone(shared), last_segment)) {
+    let from_seq = newest.first_seq.max(shared.summarised() + 1);
+    let not_synced = Selection { from_seq, ..Selection::default() };
+    for line in readable_lines(Events::new(Arc::clone(shared), not_synced)) {
         if !line.contains(FINISHED) {
             continue;
         }

@@ -10,6 +10,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use jiff::Timestamp;
+
 pub(crate) use self::live::{LiveSegment, Synced, is_half_made, remove_database, synced_up_to};
 pub(crate) use self::name::SegmentName;
 use crate::cipher::Link;
@@ -46,6 +48,14 @@ impl Segment {
         match self {
             Self::Live(live) => Cursor::Block(live.position(seq)),
             Self::Sealed(sealed) => Cursor::Window(sealed.window_of(seq), sealed.head()),
+        }
+    }
+
+    /// The same, and if there is no index, so as not to miss what happened from `time` on.
+    pub(crate) fn position_from(&self, seq: u64, time: Option<Timestamp>) -> Cursor {
+        match (self, time) {
+            (Self::Live(live), Some(time)) => Cursor::Block(live.position(seq).max(live.position_of_time(time))),
+            _ => self.position(seq),
         }
     }
 

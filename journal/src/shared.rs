@@ -28,6 +28,9 @@ const OPEN_DAYS: usize = 4;
 /// The file of a sealed segment, in the segment's folder.
 pub(crate) const SEALED: &str = "sealed";
 
+/// The file that says up to which event summaries are durable.
+const SUMMARISED: &str = "summarised";
+
 /// An open journal. Its lock is held until the last writer and reader are gone, because databases are open until then.
 pub(crate) struct Shared {
     dir: PathBuf,
@@ -304,9 +307,12 @@ impl Shared {
     /// Runs `write` with the summaries of `date`, which are made if there are none. After an error they are opened afresh,
     /// because sled never writes again to a database that failed once.
     pub(crate) fn write_day(&self, date: Date, write: impl FnOnce(&Day) -> Result<(), Error>) -> Result<(), Error> {
-        let summaries_dir = self.summaries_dir();
-        fs::create_dir_all(&summaries_dir).map_err(Error::io("create", &summaries_dir))?;
-        let day = lock(&self.days).get_or_open(date, || self.open_day(date))?;
+        let make = || {
+            let summaries_dir = self.summaries_dir();
+            fs::create_dir_all(&summaries_dir).map_err(Error::io("create", &summaries_dir))?;
+            self.open_day(date)
+        };
+        let day = lock(&self.days).get_or_open(date, make)?;
         let written = write(&day);
         if written.is_err() {
             drop(day);
@@ -323,6 +329,18 @@ impl Shared {
             None => self.keys.create(Kind::Summaries, &name)?,
         };
         Day::open(&path, &key)
+    }
+
+    /// Notes that the summaries of everything finished up to the event `seq` are durable.
+    pub(crate) fn set_summarised(&self, seq: u64) -> Result<(), Error> {
+        let path = self.dir.join(SUMMARISED);
+        fs::write(&path, format!("{seq:020}\n")).map_err(Error::io("write", &path))
+    }
+
+    /// The event up to which summaries are durable; 0 if that is not known.
+    pub(crate) fn summarised(&self) -> u64 {
+        let text = fs::read_to_string(self.dir.join(SUMMARISED));
+        text.ok().and_then(|text| text.trim_end().parse().ok()).unwrap_or(0)
     }
 
     /// Closes a day of summaries, to remove it.

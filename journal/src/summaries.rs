@@ -80,23 +80,23 @@ impl Day {
         value.map(|value| self.summary(id.as_bytes(), &value)).transpose()
     }
 
-    pub(crate) fn insert(&self, summary: &Summary) -> Result<(), Error> {
-        // Random nonces: a day has far fewer requests than the 2³² after which that would matter.
-        let nonce: [u8; NONCE] = random();
-        let mut value = nonce.to_vec();
-        serde_json::to_writer(&mut value, summary).expect("a summary is plain data");
-        self.cipher.encrypt(nonce, summary.id.as_bytes(), &mut value, NONCE);
-        let inserted = self.database.insert(summary.id.as_bytes(), value);
-        inserted.map(drop).map_err(Error::sled("write a summary to", &self.path, None))
+    /// Inserts summaries. Readers see them when this returns.
+    pub(crate) fn insert(&self, summaries: &[&Summary]) -> Result<(), Error> {
+        let mut batch = sled::Batch::default();
+        for summary in summaries {
+            // Random nonces: a day has far fewer requests than the 2³² after which that would matter.
+            let nonce: [u8; NONCE] = random();
+            let mut value = nonce.to_vec();
+            serde_json::to_writer(&mut value, summary).expect("a summary is plain data");
+            self.cipher.encrypt(nonce, summary.id.as_bytes(), &mut value, NONCE);
+            batch.insert(summary.id.as_bytes(), value);
+        }
+        self.database.apply_batch(batch).map_err(Error::sled("write summaries to", &self.path, None))
     }
 
-    /// Makes what was inserted survive a crash of the process.
-    pub(crate) fn flush(&self) -> Result<(), Error> {
-        self.database.flush().map(drop).map_err(Error::sled("flush", &self.path, None))
-    }
-
-    /// Makes what was flushed survive a crash of the machine.
+    /// Makes what was inserted survive a crash of the process and of the machine.
     pub(crate) fn sync(&self) -> Result<(), Error> {
+        self.database.flush().map_err(Error::sled("flush", &self.path, None))?;
         self.file.sync_data().map_err(Error::io("sync", &self.path))
     }
 

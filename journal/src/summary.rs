@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::entry::{Entry, Step};
+use crate::entry::Entry;
 use crate::envelope::Envelope;
 use crate::event::{Outcome, RequestId, ResponseFinished, Tokens};
 
@@ -65,9 +65,18 @@ struct InFlight {
     heard_at: Timestamp,
 }
 
+/// What an event is to the summary of its request.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Received(Received),
+    Finished(Box<ResponseFinished>),
+    /// It only counts.
+    Other,
+}
+
 /// The fields of `request.received` that a summary shows.
-#[derive(Deserialize)]
-struct Received {
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Received {
     route: String,
     key: Option<String>,
 }
@@ -86,6 +95,19 @@ pub(crate) fn day_of(id: RequestId, at: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(id.time().unwrap_or(at)).date()
 }
 
+// === impl Step ===
+
+impl Step {
+    /// Reads an event of the type `kind`. Data that cannot be read make no summary.
+    pub(crate) fn parse(kind: &str, data: &str) -> Self {
+        match kind {
+            "request.received" => serde_json::from_str(data).map_or(Self::Other, Self::Received),
+            "response.finished" => serde_json::from_str(data).map_or(Self::Other, Self::Finished),
+            _ => Self::Other,
+        }
+    }
+}
+
 // === impl SummaryFold ===
 
 impl SummaryFold {
@@ -96,34 +118,28 @@ impl SummaryFold {
     }
 
     pub(crate) fn apply_envelope(&mut self, event: &Envelope<'_>) -> Option<Summary> {
-        let step = match &*event.kind {
-            "request.received" => Step::Received,
-            "response.finished" => Step::Finished,
-            _ => Step::Other,
-        };
-        self.take(event.at, event.request?, step, event.data.get())
+        self.take(event.at, event.request?, &Step::parse(&event.kind, event.data.get()))
     }
 
     pub(crate) fn apply_entry(&mut self, entry: &Entry) -> Option<Summary> {
-        self.take(entry.at, entry.request?, entry.step, entry.data())
+        self.take(entry.at, entry.request?, &entry.step)
     }
 
-    fn take(&mut self, at: Timestamp, id: RequestId, step: Step, data: &str) -> Option<Summary> {
+    fn take(&mut self, at: Timestamp, id: RequestId, step: &Step) -> Option<Summary> {
         match step {
-            Step::Received => {
+            Step::Received(Received { route, key }) => {
                 self.sweep(at);
-                let Received { route, key } = serde_json::from_str(data).ok()?;
+                let (route, key) = (route.clone(), key.clone());
                 self.in_flight.insert(id, InFlight { at, route, key, events: 1, heard_at: at });
                 None
             }
-            Step::Finished => {
+            Step::Finished(end) => {
                 let InFlight { at, route, key, events, .. } = self.in_flight.remove(&id)?;
-                let end: ResponseFinished = serde_json::from_str(data).ok()?;
                 Some(Summary {
                     id,
                     at,
                     route,
-                    model: end.model,
+                    model: end.model.clone(),
                     key,
                     status: end.status,
                     outcome: end.outcome,
@@ -131,7 +147,7 @@ impl SummaryFold {
                     tokens: end.tokens,
                     ttft_ms: end.ttft_ms,
                     duration_ms: end.duration_ms,
-                    worker: end.worker,
+                    worker: end.worker.clone(),
                     events: events + 1,
                 })
             }

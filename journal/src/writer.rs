@@ -1,20 +1,21 @@
 //! Writing the journal: one writer, one order.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use crate::block::{Encoder, Lines, TEXT_MAX};
+use crate::block::{Lines, TEXT_MAX};
 use crate::cipher::Link;
 use crate::compliance::{SegmentOpened, SegmentRecovered};
+use crate::compressor::{Compressed, Compressor};
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::event::{Draft, EventBody};
@@ -32,6 +33,9 @@ use crate::summary::{Summary, SummaryFold};
 
 /// Most text that is kept to be written again, in bytes; more is synced at once. A longer event passes alone.
 const UNSYNCED_TEXT: usize = 64 * 1024 * 1024;
+
+/// How often summaries are synced. Those of the time in between are folded again after a crash.
+const SUMMARIES_PERIOD: Duration = Duration::from_secs(1);
 
 /// What `{"seq":…,` and the line end add to an event at most.
 const NUMBER_MAX: usize = 32;
@@ -84,8 +88,8 @@ pub struct Journal {
     durable: Link,
     /// Events that are in no block yet.
     open: Lines,
-    encoder: Encoder,
-    /// Blocks that are not synced, in order and without a gap up to `open`.
+    compressor: Compressor,
+    /// Blocks that are not synced, in order and without a gap up to those that are being compressed and then `open`.
     unsynced: Vec<Lines>,
     /// The segment that could not be written, until another is begun in its place.
     failed: Option<SegmentName>,
@@ -97,8 +101,10 @@ pub struct Journal {
     /// Summaries that are to be stored, with the sequence number of their request's end. They are stored once that is
     /// durable, so that none tells of a request that the journal does not know.
     summaries: Vec<(u64, Summary)>,
-    /// Days whose summaries are flushed and not synced.
-    pub(crate) unsynced_days: BTreeSet<Date>,
+    /// Summaries that readers can see and that are not durable.
+    stored: Vec<(u64, Summary)>,
+    /// When summaries are synced next.
+    summaries_due: Instant,
     /// The newest time that was found when the journal was opened.
     last_known_time: Option<Timestamp>,
 }
@@ -148,7 +154,7 @@ impl Journal {
         let ledger = Ledger::open(dir, &keys, Timestamp::now())?;
         let shared = Arc::new(Shared::open(dir, keys, &ledger, lock)?);
         let mut journal = Self {
-            last_known_time: exists.then(|| ledger.head().at),
+            last_known_time: ledger.state().last_time.filter(|_| exists),
             ledger,
             scrub,
             segment_period,
@@ -157,14 +163,15 @@ impl Journal {
             next_seq: 1,
             durable: Link::ORIGIN,
             open: Lines::default(),
-            encoder: Encoder::new().map_err(Error::io("compress for", dir))?,
+            compressor: Compressor::start().map_err(Error::io("compress for", dir))?,
             unsynced: Vec::new(),
             failed: None,
             unannounced: false,
             opened: None,
             fold: SummaryFold::default(),
             summaries: Vec::new(),
-            unsynced_days: BTreeSet::new(),
+            stored: Vec::new(),
+            summaries_due: Instant::now(),
             shared,
         };
         let End { recovered } = journal.find_end()?;
@@ -239,8 +246,10 @@ impl Journal {
     pub fn flush(&mut self) -> Result<(), Error> {
         self.recover()?;
         self.write_block()?;
+        self.write_compressed()?;
         self.sync()?;
-        self.store_summaries()
+        self.store_summaries()?;
+        if self.summaries_due <= Instant::now() { self.sync_summaries() } else { Ok(()) }
     }
 
     /// Flushes and ends in order.
@@ -428,6 +437,8 @@ impl Journal {
     /// the last sync is anybody's guess: readers stop where the next segment begins.
     fn recover(&mut self) -> Result<(), Error> {
         let Some(failed) = self.failed else { return Ok(()) };
+        // Without a segment this writes nothing, and keeps what is being compressed behind what is not synced.
+        self.write_compressed()?;
         // Before there is another segment, because a crash makes only the last one be searched for lost summaries.
         self.store_summaries()?;
         self.sync_summaries()?;
@@ -440,10 +451,12 @@ impl Journal {
         self.failed = None;
         self.live = Some(Arc::clone(&live));
         self.unannounced = true;
-        let encoder = &mut self.encoder;
-        let written = self.unsynced.iter().try_for_each(|lines| as_live(&live).write(encoder, lines));
         drop(live);
-        self.unless_failed(written)?;
+        let mut written = Ok(());
+        for lines in std::mem::take(&mut self.unsynced) {
+            written = written.and(self.compress(lines));
+        }
+        written.and(self.write_compressed())?;
         if name != failed {
             self.settle(failed);
         }
@@ -494,16 +507,53 @@ impl Journal {
         seq
     }
 
-    /// Writes the events in memory as a block, if there are any.
+    /// Makes the events in memory a block, if there are any, which is written once it is compressed.
     fn write_block(&mut self) -> Result<(), Error> {
-        let Some(live) = self.live.as_deref().filter(|_| self.open.events > 0) else { return Ok(()) };
-        let written = as_live(live).write(&mut self.encoder, &self.open);
-        self.unless_failed(written)?;
-        self.unsynced.push(std::mem::take(&mut self.open));
+        if self.open.events == 0 || self.live.is_none() {
+            return Ok(());
+        }
+        let lines = std::mem::take(&mut self.open);
+        self.compress(lines)?;
         if self.unsynced.iter().map(|lines| lines.text.len()).sum::<usize>() > UNSYNCED_TEXT {
+            self.write_compressed()?;
             self.sync()?;
         }
         Ok(())
+    }
+
+    /// Has a block compressed, and writes those that are by now.
+    fn compress(&mut self, lines: Lines) -> Result<(), Error> {
+        let mut written = Ok(());
+        while let Some(compressed) =
+            if self.compressor.is_full() { self.compressor.next() } else { self.compressor.try_next() }
+        {
+            written = written.and(self.write(compressed));
+        }
+        self.compressor.submit(lines);
+        written
+    }
+
+    /// Writes every block that is being compressed.
+    fn write_compressed(&mut self) -> Result<(), Error> {
+        let mut written = Ok(());
+        while let Some(compressed) = self.compressor.next() {
+            written = written.and(self.write(compressed));
+        }
+        written
+    }
+
+    /// Writes a block. One that cannot be written is kept with those that are not synced, for the next segment.
+    fn write(&mut self, compressed: Compressed) -> Result<(), Error> {
+        let Compressed { lines, frame } = compressed;
+        let written = match self.live.as_deref() {
+            Some(live) => frame
+                .map_err(Error::io("compress a block for", self.shared.dir()))
+                .and_then(|frame| as_live(live).write(&lines, &frame)),
+            // One before it failed.
+            None => Ok(()),
+        };
+        self.unsynced.push(lines);
+        self.unless_failed(written)
     }
 
     /// Makes the blocks written durable and visible.
@@ -527,28 +577,50 @@ impl Journal {
         Ok(())
     }
 
-    /// Stores the summaries whose time has come. Those that cannot be stored are tried again with the next ones.
+    /// Stores the summaries whose time has come, for readers to see. Those that cannot be stored are tried again with the next ones.
     fn store_summaries(&mut self) -> Result<(), Error> {
         let head = self.shared.head();
-        let mut days = BTreeSet::new();
+        let mut days = BTreeMap::<Date, Vec<&Summary>>::new();
         for (_, summary) in self.summaries.iter().filter(|(seq, _)| *seq <= head) {
-            self.shared.write_day(summary.day(), |day| day.insert(summary))?;
-            days.insert(summary.day());
+            days.entry(summary.day()).or_default().push(summary);
         }
-        for date in &days {
-            self.shared.write_day(*date, Day::flush)?;
+        let store =
+            |(date, summaries): (&Date, &Vec<&Summary>)| self.shared.write_day(*date, |day| day.insert(summaries));
+        if let Err(error) = days.iter().try_for_each(store) {
+            return self.store_again(error);
         }
-        self.summaries.retain(|(seq, _)| *seq > head);
-        self.unsynced_days.extend(days);
+        let (stored, later) = std::mem::take(&mut self.summaries).into_iter().partition(|(seq, _)| *seq <= head);
+        self.summaries = later;
+        self.stored.extend::<Vec<_>>(stored);
         Ok(())
     }
 
+    /// Makes the stored summaries durable, and notes up to which event that is.
     fn sync_summaries(&mut self) -> Result<(), Error> {
-        for date in &self.unsynced_days {
-            self.shared.write_day(*date, Day::sync)?;
+        self.summaries_due = Instant::now() + SUMMARIES_PERIOD;
+        let days: BTreeSet<Date> = self.stored.iter().map(|(_, summary)| summary.day()).collect();
+        if days.is_empty() {
+            return Ok(());
         }
-        self.unsynced_days.clear();
-        Ok(())
+        if let Err(error) = days.into_iter().try_for_each(|date| self.shared.write_day(date, Day::sync)) {
+            return self.store_again(error);
+        }
+        self.stored.clear();
+        self.shared.set_summarised(self.shared.head())
+    }
+
+    /// After a day could not be written: what was stored in it and not synced is gone with its database.
+    fn store_again(&mut self, error: Error) -> Result<(), Error> {
+        self.stored.append(&mut self.summaries);
+        self.summaries = std::mem::take(&mut self.stored);
+        Err(error)
+    }
+
+    /// Forgets the summaries of the days before `date`, which are being disposed of.
+    pub(crate) fn forget_summaries_before(&mut self, date: Date) {
+        for summaries in [&mut self.stored, &mut self.summaries] {
+            summaries.retain(|(_, summary)| summary.day() >= date);
+        }
     }
 }
 

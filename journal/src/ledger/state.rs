@@ -3,11 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::entries::LedgerEntries;
 use crate::compliance::{Hold, HoldLifted, SegmentDisposed, SegmentOpened, SegmentQuarantined, SegmentSealed};
 use crate::error::Error;
+
+/// The entries of which there are most, and which change nothing.
+const AUDIT_READ: &str = "audit.read";
 
 /// The present state of what the ledger tells of.
 #[derive(Debug, Default)]
@@ -20,6 +24,8 @@ pub(crate) struct LedgerState {
     pub(crate) holds: BTreeMap<String, Hold>,
     /// The digest of the policy in force.
     pub(crate) policy: Option<String>,
+    /// When the last entry was made that is not about somebody who read.
+    pub(crate) last_time: Option<Timestamp>,
 }
 
 /// What the ledger says of a segment.
@@ -40,16 +46,19 @@ impl LedgerState {
     /// Folds the ledger of the journal in `journal`. What cannot be read is passed over: `verify` tells of it.
     pub(crate) fn load(journal: &Path) -> Result<Self, Error> {
         let mut state = Self::default();
-        for entry in LedgerEntries::without(journal, "audit.read")?.flatten() {
+        for entry in LedgerEntries::without(journal, AUDIT_READ)?.flatten() {
             if let Some(data) = entry.data::<&serde_json::value::RawValue>() {
-                state.apply(&entry.kind, data.get());
+                state.apply(entry.at, &entry.kind, data.get());
             }
         }
         Ok(state)
     }
 
     /// Takes the next entry.
-    pub(crate) fn apply(&mut self, kind: &str, data: &str) {
+    pub(crate) fn apply(&mut self, at: Timestamp, kind: &str, data: &str) {
+        if kind != AUDIT_READ {
+            self.last_time = Some(at);
+        }
         // Data that do not parse are of a newer version, and of no concern here.
         let _ = self.try_apply(kind, data);
     }

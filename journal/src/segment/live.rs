@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 
 use super::{BlockText, SegmentName};
-use crate::block::{self, BadBlock, Encoder, Header, Lines, Opening};
+use crate::block::{self, BadBlock, Header, Lines, Opening};
 use crate::cipher::{Chain, DataKey, Link};
 use crate::database;
 use crate::error::Error;
@@ -23,6 +23,9 @@ const KEYS_SPARE: u32 = 16;
 
 /// The file beside sled's that says how far the segment was synced.
 const SYNCED: &str = "synced";
+
+/// How an event looks that says nothing of when the service last ran.
+const AUDIT_READ: &str = r#","type":"audit.read","data":"#;
 
 /// An open database of blocks.
 pub(crate) struct LiveSegment {
@@ -165,14 +168,14 @@ impl LiveSegment {
         self.chain.link(block.header.before, block.header.events, block.text.as_bytes())
     }
 
-    /// Writes `lines` after what is there. Readers see all of it or, until this returns, nothing.
-    pub(crate) fn write(&self, encoder: &mut Encoder, lines: &Lines) -> Result<(), Error> {
+    /// Writes `lines`, whose text is compressed to `frame`, after what is there. Readers see all of it or, until this returns,
+    /// nothing.
+    pub(crate) fn write(&self, lines: &Lines, frame: &[u8]) -> Result<(), Error> {
         let mut tail = self.tail();
         let path = &self.path;
-        let frame = encoder.frame(&lines.text).map_err(Error::io("compress a block for", path))?;
         let before = tail.link;
         let mut opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        opening.encrypt((&self.label, tail.blocks), (lines, before), &frame, |value| {
+        opening.encrypt((&self.label, tail.blocks), (lines, before), frame, |value| {
             self.make_keys(&mut tail)?;
             tail.bytes += value.len() as u64;
             let key = tail.blocks.to_be_bytes();
@@ -241,6 +244,31 @@ impl LiveSegment {
             }
         }
         begin
+    }
+
+    /// Where to begin reading so as not to miss what happened from `time` on, if the clock was never set back.
+    pub(crate) fn position_of_time(&self, time: Timestamp) -> u32 {
+        let (mut low, mut high) = (0, self.tail().blocks);
+        let mut begin = 0;
+        while low < high {
+            let middle = low.midpoint(high);
+            // What cannot be read is to be met by the reader, not jumped over.
+            match self.time_of(middle) {
+                Some((first, at)) if at < time => {
+                    begin = first;
+                    low = middle + 1;
+                }
+                _ => high = middle,
+            }
+        }
+        begin
+    }
+
+    /// The first part of the block that `number` is part of, and when its first event happened.
+    fn time_of(&self, number: u32) -> Option<(u32, Timestamp)> {
+        let first = number.checked_sub(self.header(number).ok()?.part)?;
+        let block = self.read_block(&mut first.clone())?.ok()?;
+        Some((first, line::at(block.text.lines().next()?)?))
     }
 
     fn read_rest(&self, first: u32, header: Header, mut frame: Vec<u8>, cursor: &mut u32) -> Result<Block, Error> {
@@ -321,7 +349,9 @@ impl LiveSegment {
         let Some(block) = self.read_block(&mut first).transpose()? else { return Ok((tail, None)) };
         tail.last_seq = block.header.last_seq();
         tail.link = self.link_behind(&block);
-        Ok((tail, block.text.lines().last().and_then(line::at)))
+        // That somebody looked does not say that the time was right.
+        let last = block.text.lines().rev().find(|line| !line.contains(AUDIT_READ));
+        Ok((tail, last.and_then(line::at)))
     }
 }
 
