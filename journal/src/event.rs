@@ -233,6 +233,18 @@ pub enum EventBody {
         /// The policy.
         policy: serde_json::Value,
     },
+    /// Every key was wrapped anew.
+    #[serde(rename = "key.rotated")]
+    KeyRotated {
+        /// The id of the master key before.
+        from: String,
+        /// The id of the master key from now on.
+        to: String,
+        /// How many keys were wrapped.
+        keys: usize,
+        /// Who did it.
+        actor: String,
+    },
     /// How far the journal was, for whoever keeps the ledger's head elsewhere.
     #[serde(rename = "journal.anchored")]
     JournalAnchored {
@@ -404,6 +416,7 @@ impl EventBody {
                 | Self::SummariesDisposed(_)
                 | Self::LedgerDisposed(_)
                 | Self::PolicyChanged { .. }
+                | Self::KeyRotated { .. }
                 | Self::JournalAnchored { .. }
                 | Self::JournalResumed { .. }
         )

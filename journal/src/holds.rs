@@ -13,7 +13,7 @@ use self::selected::Selected;
 use crate::cipher::{DataKey, Link, random};
 use crate::compliance::{Authority, Hold, HoldCarried, HoldDisposed, HoldLifted, HoldSelector};
 use crate::error::Error;
-use crate::event::{Draft, EventBody};
+use crate::event::EventBody;
 use crate::events::{Events, Selection};
 use crate::keys::Kind;
 use crate::sealed::{SealInfo, SealedSegment, SealedWriter};
@@ -50,7 +50,7 @@ impl Journal {
         let name = hex::encode(random::<4>());
         let (hold, reason, actor) = (name.clone(), reason.to_owned(), actor.to_owned());
         let body = EventBody::HoldPlaced(Hold { hold, selector, reason, actor, placed_at: at });
-        self.append(&Draft { at, request: None, body })?;
+        self.tell(at, body)?;
         self.flush()?;
         Ok(name)
     }
@@ -62,7 +62,7 @@ impl Journal {
         }
         let (hold, reason, actor) = (hold.to_owned(), reason.to_owned(), actor.to_owned());
         let body = EventBody::HoldLifted(HoldLifted { hold, reason, actor });
-        self.append(&Draft { at, request: None, body })?;
+        self.tell(at, body)?;
         self.flush()
     }
 

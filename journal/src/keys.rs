@@ -9,7 +9,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 pub use self::master::KeyError;
@@ -17,8 +19,11 @@ pub(crate) use self::master::{MasterKey, Place};
 use self::wrapped::Wrapped;
 use crate::cipher::{DataKey, KEY_LEN};
 use crate::error::Error;
+use crate::event::{Draft, EventBody};
 use crate::format;
 use crate::lock::LockFile;
+use crate::scrub::NoScrub;
+use crate::writer::{Journal, Options};
 
 /// The folder of the keys in a journal.
 const DIR: &str = "keys";
@@ -173,17 +178,28 @@ impl Keys {
 
 const EXTENSION: &str = ".key";
 
-/// Wraps the keys of the journal in `dir` anew, by the master key in `new_file`, which is made if it is not there. The one in
-/// `old_file` is of no use for the journal afterwards; for backups made before, it is. Interrupted, it can be run again.
-/// Returns the new master key's id and how many keys were wrapped.
+/// Wraps the keys of the journal in `dir` anew, by the master key in `new_file`, which is made if it is not there, and records that
+/// `actor` did so. The one in `old_file` is of no use for the journal afterwards; for backups made before, it is. Interrupted,
+/// it can be run again. Returns the new master key's id and how many keys were wrapped.
 ///
 /// Fails with [`Error::Locked`] while a service or another tool has the journal open.
-pub fn rekey(dir: &Path, old_file: Option<&Path>, new_file: &Path) -> Result<(String, usize), Error> {
+pub fn rekey(dir: &Path, old_file: Option<&Path>, new_file: &Path, actor: &str) -> Result<(String, usize), Error> {
     if !format::check(dir)? {
         return Err(Error::NotFound { path: dir.to_owned() });
     }
-    let _lock = LockFile::acquire(dir)?;
-    Keys::open(dir, old_file)?.rewrap(dir, new_file)
+    let lock = LockFile::acquire(dir)?;
+    let mut keys = Keys::open(dir, old_file)?;
+    let from = keys.master_id().to_owned();
+    let (to, count) = keys.rewrap(dir, new_file)?;
+    drop(lock);
+    if count > 0 {
+        let options = Options { create: false, key_file: Some(new_file.to_owned()), ..Options::default() };
+        let mut journal = Journal::open(dir, options, Arc::new(NoScrub))?;
+        let body = EventBody::KeyRotated { from, to: to.clone(), keys: count, actor: actor.to_owned() };
+        journal.append(&Draft { at: Timestamp::now(), request: None, body })?;
+        journal.close()?;
+    }
+    Ok((to, count))
 }
 
 /// What binds a wrapped key to its place.

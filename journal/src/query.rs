@@ -2,6 +2,8 @@
 //!
 //! The service answers through its control socket and `codex-trace` from the folder; both run the same [`Query`].
 
+use ring::digest::{SHA256, digest};
+
 use crate::error::Error;
 use crate::event::{AuditRead, RequestId};
 use crate::events::{Events, Selection};
@@ -112,7 +114,9 @@ impl Query {
                 "tail"
             }
             Self::Search { pattern, scope } => {
-                filter.push(format!("{}={:?}", pattern.syntax().as_str(), pattern.text()));
+                // Not the text: who searches for what somebody said quotes it, and the ledger keeps no content.
+                let digest = digest(&SHA256, pattern.text().as_bytes());
+                filter.push(format!("{}=sha256:{}", pattern.syntax().as_str(), hex::encode(digest)));
                 filter.extend(scope.since.map(|since| format!("since={since}")));
                 filter.extend(scope.until.map(|until| format!("until={until}")));
                 filter.extend(scope.before.map(|seq| format!("before={seq}")));
@@ -219,7 +223,9 @@ mod tests {
         assert_eq!(audit(Query::Tail { last: 10 }), "tail last=10");
         let pattern = Pattern::try_new("a \"b\"", Syntax::Literal).unwrap();
         let scope = Scope { since: Some(Timestamp::UNIX_EPOCH), before: Some(9), limit: Some(3), ..Scope::default() };
-        let words = r#"search literal="a \"b\"" since=1970-01-01T00:00:00Z before=9 limit=3"#;
+        // printf 'a "b"' | sha256sum
+        let sha256 = "34838019aa8c62fc1e516dc70842c1cf60be9f8d3fde2191c628ce257ce2115b";
+        let words = format!("search literal=sha256:{sha256} since=1970-01-01T00:00:00Z before=9 limit=3");
         assert_eq!(audit(Query::Search { pattern, scope }), words);
     }
 }

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::cipher::Link;
 use crate::compliance::{SegmentQuarantined, SegmentSealed};
 use crate::error::Error;
-use crate::event::{Draft, EventBody};
+use crate::event::EventBody;
 use crate::keys::Kind;
 use crate::reader::Reader;
 use crate::sealed::{SealInfo, SealedSegment, SealedWriter, digest_of};
@@ -104,7 +104,7 @@ impl Journal {
             }
             Err(what) => EventBody::SegmentQuarantined(SegmentQuarantined { segment, what }),
         };
-        self.append(&Draft { at, request: None, body }).map(drop)
+        self.tell(at, body).map(drop)
     }
 
     /// Goes on with what was begun before a crash: removes the blocks of segments that have their final form.

@@ -107,6 +107,8 @@ pub struct Journal {
     summaries_due: Instant,
     /// The newest time that was found when the journal was opened.
     last_known_time: Option<Timestamp>,
+    /// Events of the journal's own that nobody has asked for yet.
+    told: Vec<Draft>,
 }
 
 /// How a journal was found.
@@ -170,6 +172,7 @@ impl Journal {
             opened: None,
             fold: SummaryFold::default(),
             summaries: Vec::new(),
+            told: Vec::new(),
             stored: Vec::new(),
             summaries_due: Instant::now(),
             shared,
@@ -185,11 +188,7 @@ impl Journal {
             journal.store_summaries()?;
         }
         if let Some(recovered) = recovered {
-            journal.append(&Draft {
-                at: Timestamp::now(),
-                request: None,
-                body: EventBody::SegmentRecovered(recovered),
-            })?;
+            journal.tell(Timestamp::now(), EventBody::SegmentRecovered(recovered))?;
         }
         Ok(journal)
     }
@@ -224,10 +223,24 @@ impl Journal {
         Ok(self.push(entry))
     }
 
+    /// Appends an event that is about the journal itself, and keeps it for [`take_told`](Self::take_told).
+    pub fn tell(&mut self, at: Timestamp, body: EventBody) -> Result<u64, Error> {
+        let draft = Draft { at, request: None, body };
+        let seq = self.append(&draft)?;
+        self.told.push(draft);
+        Ok(seq)
+    }
+
+    /// What the journal told about itself since this was last called: disposals, seals, holds. For whoever logs and counts
+    /// events.
+    pub fn take_told(&mut self) -> Vec<Draft> {
+        std::mem::take(&mut self.told)
+    }
+
     /// Appends events that are all for the ledger, with one write to it.
     pub(crate) fn append_all(&mut self, at: Timestamp, bodies: Vec<EventBody>) -> Result<Vec<u64>, Error> {
-        let scrubbed = bodies.into_iter().map(|body| Entry::new(&Draft { at, request: None, body }, &*self.scrub));
-        let entries = scrubbed.collect::<Result<Vec<_>, _>>()?;
+        let drafts: Vec<_> = bodies.into_iter().map(|body| Draft { at, request: None, body }).collect();
+        let entries = drafts.iter().map(|draft| self.entry(draft)).collect::<Result<Vec<_>, _>>()?;
         let mut records = Vec::with_capacity(entries.len());
         for entry in &entries {
             records.extend(entry.for_ledger.as_ref().map(|kind| Record { at, kind, data: entry.data() }));
@@ -235,9 +248,11 @@ impl Journal {
         self.ledger.append(&records)?;
         let append = |entry: Entry| {
             self.make_ready(at, entry.json.len())?;
-            Ok(self.push(&entry))
+            Ok::<_, Error>(self.push(&entry))
         };
-        entries.into_iter().map(append).collect()
+        let seqs = entries.into_iter().map(append).collect::<Result<_, Error>>()?;
+        self.told.extend(drafts);
+        Ok(seqs)
     }
 
     /// Makes everything appended so far visible to readers, and makes it survive a crash of the process and of the machine.
@@ -297,8 +312,7 @@ impl Journal {
     /// Records how far the journal is, so that the ledger's head stands for it.
     pub fn anchor(&mut self, at: Timestamp) -> Result<LedgerHead, Error> {
         self.flush()?;
-        let body = EventBody::JournalAnchored { seq: self.shared.head(), link: self.durable.to_string() };
-        self.append(&Draft { at, request: None, body })?;
+        self.tell(at, EventBody::JournalAnchored { seq: self.shared.head(), link: self.durable.to_string() })?;
         Ok(self.ledger.head().clone())
     }
 

@@ -3,7 +3,7 @@
 use std::slice;
 
 use jiff::Timestamp;
-use journal::{Authority, Disposal, Draft, EventBody, Journal, SegmentAge};
+use journal::{Authority, Disposal, EventBody, Journal, SegmentAge};
 
 use crate::clock::{Clock, Now};
 use crate::plan::{Due, Plan, Reason, plan};
@@ -111,7 +111,7 @@ impl Sweep<'_> {
             return;
         }
         let body = EventBody::PolicyChanged { digest: digest.clone(), policy: self.policy.to_json() };
-        match self.journal.append(&Draft { at: self.at, request: None, body }) {
+        match self.journal.tell(self.at, body) {
             Ok(_) => self.report.policy_changed = true,
             Err(error) => self.failed("policy record", error),
         }

@@ -51,6 +51,7 @@ pub(super) fn weight(body: &EventBody) -> usize {
         | EventBody::SummariesDisposed(_)
         | EventBody::LedgerDisposed(_)
         | EventBody::PolicyChanged { .. }
+        | EventBody::KeyRotated { .. }
         | EventBody::JournalAnchored { .. }
         | EventBody::JournalResumed { .. }
         | EventBody::RequestAdmitted { .. }

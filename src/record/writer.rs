@@ -53,6 +53,7 @@ impl WriterLoop {
 
     /// Runs until the recorder closes or every handle to it is gone.
     pub(super) fn run(mut self, messages: &mpsc::Receiver<Message>) {
+        self.project_told();
         let closed = loop {
             let message = match self.deadline {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -66,6 +67,9 @@ impl WriterLoop {
                 Ok(Message::WithJournal(job)) => {
                     if !self.status.gave_up() {
                         self.call(None, job);
+                        // What it may have appended is to be seen as soon as anything else.
+                        self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
+                        self.project_told();
                     }
                 }
                 Ok(Message::Close(done)) => break Some(done),
@@ -194,6 +198,13 @@ impl WriterLoop {
                 self.projections.apply(&draft);
             }
             Err(error) => self.failed(&error),
+        }
+    }
+
+    /// Lets the projections know what the journal said of itself.
+    fn project_told(&mut self) {
+        for draft in self.journal.take_told() {
+            self.projections.apply(&draft);
         }
     }
 

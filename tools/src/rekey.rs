@@ -15,7 +15,8 @@ pub(crate) fn run(settings: &Settings, new_file: &Path) -> Result<(), Failure> {
     if is_same(&old_file, &new_file) {
         return Err(Failure::Usage(format!("{} holds the present master key; name a new file", old_file.display())));
     }
-    let (key, count) = journal::rekey(&journal, settings.key_file.as_deref(), &new_file)?;
+    let actor = format!("uid:{}", rustix::process::getuid().as_raw());
+    let (key, count) = journal::rekey(&journal, settings.key_file.as_deref(), &new_file, &actor)?;
     let (old_file, new_file) = (old_file.display(), new_file.display());
     let mut output = Output::new();
     output.line(&format!("{count} keys are wrapped by the master key {key} now, which is in {new_file}"))?;
