@@ -134,7 +134,8 @@ impl Journal {
             Doomed { kind: Target::Summaries, name: day.to_string(), body: EventBody::SummariesDisposed(disposed) }
         };
         let doomed = days.iter().map(doom).collect();
-        self.forget_summaries_before(date);
+        // So that none of them is stored after its day is gone.
+        self.sync_summaries()?;
         self.destroy(Intent { at, doomed })?;
         Ok(days.len())
     }

@@ -34,6 +34,7 @@ mod segment;
 mod shared;
 mod summaries;
 mod summary;
+mod summary_writer;
 mod verify;
 mod writer;
 

@@ -18,6 +18,7 @@ use crate::lock::LockFile;
 use crate::sealed::SealedSegment;
 use crate::segment::{self, LiveSegment, Segment, SegmentName, Synced};
 use crate::summaries::Day;
+use crate::summary_writer::UnderWay;
 
 /// Open segments; a live one takes 4–10 ms to open and about 1 MB to keep.
 const OPEN_SEGMENTS: usize = 16;
@@ -40,6 +41,7 @@ pub(crate) struct Shared {
     names: RwLock<Names>,
     segments: Mutex<Cache<SegmentName, Segment>>,
     days: Mutex<Cache<Date, Day>>,
+    pub(crate) summaries_under_way: Arc<UnderWay>,
     head: AtomicU64,
     // Last, so that it is released after the databases are closed.
     pub(crate) lock: LockFile,
@@ -75,6 +77,7 @@ impl Shared {
             names: RwLock::new(Names { segments, held }),
             segments: Mutex::new(Cache::new(OPEN_SEGMENTS)),
             days: Mutex::new(Cache::new(OPEN_DAYS)),
+            summaries_under_way: Arc::default(),
             head: AtomicU64::new(0),
             lock,
         })
@@ -290,6 +293,7 @@ impl Shared {
 
     /// The days that have summaries, oldest first.
     pub(crate) fn days(&self) -> Result<Vec<Date>, Error> {
+        self.summaries_under_way.wait();
         let mut days: Vec<Date> = folders(&self.summaries_dir())?.iter().filter_map(|name| name.parse().ok()).collect();
         days.sort_unstable();
         Ok(days)

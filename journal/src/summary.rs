@@ -1,6 +1,7 @@
 //! One line about a request, folded from its events.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -52,9 +53,13 @@ pub struct Summary {
 /// Folds event lines, given in order, into summaries.
 #[derive(Debug, Default)]
 pub struct SummaryFold {
-    in_flight: HashMap<RequestId, InFlight>,
+    in_flight: HashMap<RequestId, InFlight, BuildHasherDefault<IdHasher>>,
     swept_at: Option<Timestamp>,
 }
+
+/// Hashes request ids, of which every event has one. They are ours and random, so nobody can make them collide.
+#[derive(Debug, Default)]
+struct IdHasher(u64);
 
 #[derive(Debug)]
 struct InFlight {
@@ -105,6 +110,23 @@ impl Step {
             "response.finished" => serde_json::from_str(data).map_or(Self::Other, Self::Finished),
             _ => Self::Other,
         }
+    }
+}
+
+// === impl IdHasher ===
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.0 = self.0.rotate_left(29) ^ u64::from_le_bytes(word);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        // The table takes its bits from both ends.
+        self.0.wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 

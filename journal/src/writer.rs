@@ -1,15 +1,13 @@
 //! Writing the journal: one writer, one order.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::block::{Lines, TEXT_MAX};
@@ -28,14 +26,14 @@ use crate::recovery;
 use crate::scrub::{NoScrub, Scrub};
 use crate::segment::{LiveSegment, Segment, SegmentName};
 use crate::shared::Shared;
-use crate::summaries::Day;
 use crate::summary::{Summary, SummaryFold};
+use crate::summary_writer::SummaryWriter;
 
 /// Most text that is kept to be written again, in bytes; more is synced at once. A longer event passes alone.
 const UNSYNCED_TEXT: usize = 64 * 1024 * 1024;
 
-/// How often summaries are synced. Those of the time in between are folded again after a crash.
-const SUMMARIES_PERIOD: Duration = Duration::from_secs(1);
+/// Texts of synced blocks that are kept for the next ones: what 25 ms at full speed take.
+const SPARE: usize = 128;
 
 /// What `{"seq":…,` and the line end add to an event at most.
 const NUMBER_MAX: usize = 32;
@@ -91,6 +89,8 @@ pub struct Journal {
     compressor: Compressor,
     /// Blocks that are not synced, in order and without a gap up to those that are being compressed and then `open`.
     unsynced: Vec<Lines>,
+    /// Empty texts that are large enough for a block: fresh memory costs more than what is written to it.
+    spare: Vec<String>,
     /// The segment that could not be written, until another is begun in its place.
     failed: Option<SegmentName>,
     /// Whether no event says yet that the live segment was opened.
@@ -101,10 +101,8 @@ pub struct Journal {
     /// Summaries that are to be stored, with the sequence number of their request's end. They are stored once that is
     /// durable, so that none tells of a request that the journal does not know.
     summaries: Vec<(u64, Summary)>,
-    /// Summaries that readers can see and that are not durable.
-    stored: Vec<(u64, Summary)>,
-    /// When summaries are synced next.
-    summaries_due: Instant,
+    /// Stores them.
+    summary_writer: SummaryWriter,
     /// The newest time that was found when the journal was opened.
     last_known_time: Option<Timestamp>,
     /// Events of the journal's own that nobody has asked for yet.
@@ -167,14 +165,14 @@ impl Journal {
             open: Lines::default(),
             compressor: Compressor::start().map_err(Error::io("compress for", dir))?,
             unsynced: Vec::new(),
+            spare: Vec::new(),
             failed: None,
             unannounced: false,
             opened: None,
             fold: SummaryFold::default(),
             summaries: Vec::new(),
             told: Vec::new(),
-            stored: Vec::new(),
-            summaries_due: Instant::now(),
+            summary_writer: SummaryWriter::start(Arc::clone(&shared)).map_err(Error::io("store summaries for", dir))?,
             shared,
         };
         let End { recovered } = journal.find_end()?;
@@ -263,8 +261,7 @@ impl Journal {
         self.write_block()?;
         self.write_compressed()?;
         self.sync()?;
-        self.store_summaries()?;
-        if self.summaries_due <= Instant::now() { self.sync_summaries() } else { Ok(()) }
+        self.store_summaries()
     }
 
     /// Flushes and ends in order.
@@ -510,7 +507,7 @@ impl Journal {
         let seq = self.next_seq;
         if self.open.events == 0 {
             self.open.first_seq = seq;
-            self.open.text.reserve(TEXT_MAX);
+            self.open.text = self.spare.pop().unwrap_or_else(|| String::with_capacity(TEXT_MAX));
         }
         write!(self.open.text, "{{\"seq\":{seq},").expect("a string takes everything");
         self.open.text.push_str(&entry.json[1..]);
@@ -577,9 +574,20 @@ impl Journal {
             self.unless_failed(synced)?;
             self.shared.set_head(last_seq);
             self.durable = link;
-            self.unsynced.clear();
+            self.reuse_synced();
         }
         self.record_opening()
+    }
+
+    /// Empties the blocks that are synced, and keeps some of their memory.
+    fn reuse_synced(&mut self) {
+        for Lines { mut text, .. } in self.unsynced.drain(..) {
+            // One of a long event is not kept.
+            if self.spare.len() < SPARE && text.capacity() <= 2 * TEXT_MAX {
+                text.clear();
+                self.spare.push(text);
+            }
+        }
     }
 
     /// Tells the ledger of a segment that is durable, so that it is missed if it vanishes.
@@ -591,50 +599,18 @@ impl Journal {
         Ok(())
     }
 
-    /// Stores the summaries whose time has come, for readers to see. Those that cannot be stored are tried again with the next ones.
+    /// Has the summaries stored whose time has come.
     fn store_summaries(&mut self) -> Result<(), Error> {
         let head = self.shared.head();
-        let mut days = BTreeMap::<Date, Vec<&Summary>>::new();
-        for (_, summary) in self.summaries.iter().filter(|(seq, _)| *seq <= head) {
-            days.entry(summary.day()).or_default().push(summary);
-        }
-        let store =
-            |(date, summaries): (&Date, &Vec<&Summary>)| self.shared.write_day(*date, |day| day.insert(summaries));
-        if let Err(error) = days.iter().try_for_each(store) {
-            return self.store_again(error);
-        }
-        let (stored, later) = std::mem::take(&mut self.summaries).into_iter().partition(|(seq, _)| *seq <= head);
+        let (due, later) = std::mem::take(&mut self.summaries).into_iter().partition(|(seq, _)| *seq <= head);
         self.summaries = later;
-        self.stored.extend::<Vec<_>>(stored);
-        Ok(())
+        let due: Vec<(u64, Summary)> = due;
+        self.summary_writer.store(due.into_iter().map(|(_, summary)| summary).collect(), head)
     }
 
-    /// Makes the stored summaries durable, and notes up to which event that is.
-    fn sync_summaries(&mut self) -> Result<(), Error> {
-        self.summaries_due = Instant::now() + SUMMARIES_PERIOD;
-        let days: BTreeSet<Date> = self.stored.iter().map(|(_, summary)| summary.day()).collect();
-        if days.is_empty() {
-            return Ok(());
-        }
-        if let Err(error) = days.into_iter().try_for_each(|date| self.shared.write_day(date, Day::sync)) {
-            return self.store_again(error);
-        }
-        self.stored.clear();
-        self.shared.set_summarised(self.shared.head())
-    }
-
-    /// After a day could not be written: what was stored in it and not synced is gone with its database.
-    fn store_again(&mut self, error: Error) -> Result<(), Error> {
-        self.stored.append(&mut self.summaries);
-        self.summaries = std::mem::take(&mut self.stored);
-        Err(error)
-    }
-
-    /// Forgets the summaries of the days before `date`, which are being disposed of.
-    pub(crate) fn forget_summaries_before(&mut self, date: Date) {
-        for summaries in [&mut self.stored, &mut self.summaries] {
-            summaries.retain(|(_, summary)| summary.day() >= date);
-        }
+    /// Makes the stored summaries durable.
+    pub(crate) fn sync_summaries(&mut self) -> Result<(), Error> {
+        self.summary_writer.sync()
     }
 }
 
