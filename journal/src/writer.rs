@@ -1,13 +1,12 @@
 //! Writing the journal: one writer, one order.
 
-use std::fmt::Write as _;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::block::{Lines, TEXT_MAX};
@@ -93,6 +92,8 @@ pub struct Journal {
     spare: Vec<String>,
     /// The segment that could not be written, until another is begun in its place.
     failed: Option<SegmentName>,
+    /// Until when the live segment takes events without a further look at it; `None` when one is due.
+    ready_until: Option<Timestamp>,
     /// Whether no event says yet that the live segment was opened.
     unannounced: bool,
     /// That the live segment was opened, until the ledger says so.
@@ -167,6 +168,7 @@ impl Journal {
             unsynced: Vec::new(),
             spare: Vec::new(),
             failed: None,
+            ready_until: None,
             unannounced: false,
             opened: None,
             fold: SummaryFold::default(),
@@ -434,9 +436,19 @@ impl Journal {
 
     /// Sees to it that an event of `len` bytes and of the time `at` can be pushed.
     fn make_ready(&mut self, at: Timestamp, len: usize) -> Result<(), Error> {
-        self.recover()?;
-        self.open_segment(at)?;
+        // Looked at for every event, so that it must not take long.
+        if self.ready_until.is_none_or(|until| at >= until) {
+            self.recover()?;
+            self.open_segment(at)?;
+            self.ready_until = self.end_of_period();
+        }
         self.make_room(len)
+    }
+
+    /// When the period of the live segment is over.
+    fn end_of_period(&self) -> Option<Timestamp> {
+        let period = SignedDuration::try_from(self.segment_period).ok()?;
+        self.live_name()?.opened_at.checked_add(period).ok()
     }
 
     fn make_room(&mut self, len: usize) -> Result<(), Error> {
@@ -480,6 +492,7 @@ impl Journal {
             && let Some(name) = self.live_name()
         {
             self.live = None;
+            self.ready_until = None;
             self.failed = Some(name);
             self.shared.close_segment(name);
         }
@@ -492,6 +505,7 @@ impl Journal {
         self.flush()?;
         self.sync_summaries()?;
         self.live = None;
+        self.ready_until = None;
         self.settle(name);
         Ok(())
     }
@@ -509,7 +523,9 @@ impl Journal {
             self.open.first_seq = seq;
             self.open.text = self.spare.pop().unwrap_or_else(|| String::with_capacity(TEXT_MAX));
         }
-        write!(self.open.text, "{{\"seq\":{seq},").expect("a string takes everything");
+        self.open.text.push_str("{\"seq\":");
+        self.open.text.push_str(itoa::Buffer::new().format(seq));
+        self.open.text.push(',');
         self.open.text.push_str(&entry.json[1..]);
         self.open.text.push('\n');
         self.open.events += 1;
@@ -564,6 +580,10 @@ impl Journal {
             None => Ok(()),
         };
         self.unsynced.push(lines);
+        let is_full = |live: &Segment| as_live(live).tail().bytes >= self.segment_max_bytes;
+        if self.live.as_deref().is_some_and(is_full) {
+            self.ready_until = None;
+        }
         self.unless_failed(written)
     }
 

@@ -85,11 +85,11 @@ impl Traffic {
 
     /// The next event.
     pub(crate) fn next(&mut self) -> Draft {
-        let mut at = self.at + SignedDuration::from_nanos(self.random.number(900_000).cast_signed());
+        let mut at = self.at + SignedDuration::from_micros(self.random.number(900).cast_signed());
         self.at += STEP;
         let index = match self.answering.take() {
             Some((index, told)) => {
-                at = told + SignedDuration::from_nanos(30_000 + self.random.number(200_000).cast_signed());
+                at = told + SignedDuration::from_micros(30 + self.random.number(200).cast_signed());
                 index
             }
             None if self.running.len() < CONCURRENT => {
