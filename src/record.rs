@@ -26,8 +26,9 @@ use self::writer::WriterLoop;
 use crate::config::{Durability, OnFailure};
 use crate::projections::Projections;
 
-/// Bytes of events that may wait to be written. An event larger than this passes alone.
-const BUDGET: usize = 64 << 20;
+/// Bytes of events that may wait to be written. An event larger than this passes alone. What waits is what a kill takes, so this is
+/// what the recorder gets through in some 10 ms.
+const BUDGET: usize = 256 << 10;
 
 /// A handle to the recorder. Clones share it.
 #[derive(Debug, Clone)]

@@ -1,5 +1,7 @@
 //! Writing the journal: one writer, one order.
 
+mod opening;
+
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,7 @@ use serde::Serialize;
 
 use crate::block::{Lines, TEXT_MAX};
 use crate::cipher::Link;
-use crate::compliance::{SegmentOpened, SegmentRecovered};
+use crate::compliance::SegmentOpened;
 use crate::compressor::{Compressed, Compressor};
 use crate::entry::Entry;
 use crate::error::Error;
@@ -31,7 +33,7 @@ use crate::summary_writer::SummaryWriter;
 /// Most text that is kept to be written again, in bytes; more is synced at once. A longer event passes alone.
 const UNSYNCED_TEXT: usize = 64 * 1024 * 1024;
 
-/// Texts of synced blocks that are kept for the next ones: what 25 ms at full speed take.
+/// Texts of synced blocks that are kept for the next ones: what some 25 ms at full speed take.
 const SPARE: usize = 128;
 
 /// What `{"seq":…,` and the line end add to an event at most.
@@ -110,12 +112,6 @@ pub struct Journal {
     told: Vec<Draft>,
 }
 
-/// How a journal was found.
-struct End {
-    /// What has to be said about its last segment.
-    recovered: Option<SegmentRecovered>,
-}
-
 // === impl Options ===
 
 impl Default for Options {
@@ -177,7 +173,7 @@ impl Journal {
             summary_writer: SummaryWriter::start(Arc::clone(&shared)).map_err(Error::io("store summaries for", dir))?,
             shared,
         };
-        let End { recovered } = journal.find_end()?;
+        let recovered = journal.find_end()?.recovered;
         journal.finish_disposals()?;
         journal.finish_seals()?;
         journal.finish_releases()?;
@@ -323,77 +319,6 @@ impl Journal {
             self.end_segment()?;
         }
         self.open_segment(at)
-    }
-
-    /// Opens the last segment and goes to its end. A damaged one is left as it is, and the next event begins another.
-    fn find_end(&mut self) -> Result<End, Error> {
-        let Some(name) = self.shared.live() else { return Ok(End { recovered: None }) };
-        let segment = match (self.shared.segment(name), self.shared.synced_up_to(name)) {
-            (Ok(None), _) => return Ok(End { recovered: None }),
-            (Ok(Some(segment)), _) => segment,
-            (Err(error), None) if self.shared.is_half_made(name) && !self.is_in_ledger(name) => {
-                tracing::warn!(%error, segment = %name, "a segment of the journal was never finished; it is begun again");
-                self.shared.discard_segment(name)?;
-                return self.find_end();
-            }
-            (Err(error @ Error::Damaged { .. }), Some(synced)) if synced.seq >= name.first_seq => {
-                tracing::error!(%error, "the journal's last segment cannot be read; going on after it");
-                self.go_on_after(synced.seq, synced.link);
-                let (segment, lost_up_to) = (name.to_string(), Some(synced.seq));
-                let recovered = SegmentRecovered { segment, last_seq: name.first_seq - 1, lost_up_to, torn: false };
-                return Ok(End { recovered: Some(recovered) });
-            }
-            (Err(error), _) => return Err(error),
-        };
-        let live = match &*segment {
-            Segment::Live(live) => live,
-            Segment::Sealed(sealed) => {
-                self.go_on_after(sealed.last_seq(), sealed.head());
-                return Ok(End { recovered: None });
-            }
-        };
-        let tail = live.tail();
-        let lost = live.lost();
-        let recovered = (tail.torn || lost.is_some()).then(|| SegmentRecovered {
-            segment: name.to_string(),
-            last_seq: tail.last_seq,
-            lost_up_to: lost.map(|synced| synced.seq),
-            torn: tail.torn,
-        });
-        if let Some(lost) = lost {
-            tracing::error!(segment = %name, last = tail.last_seq, lost = lost.seq, "the journal's last segment has lost events");
-            self.go_on_after(lost.seq, lost.link);
-            return Ok(End { recovered });
-        }
-        if tail.blocks == 0 {
-            // A torn one can neither be written to nor be followed by another with the same first number. One of which
-            // nothing was written would take events that are younger than its name says, and they would go too early.
-            drop(segment);
-            self.shared.discard_segment(name)?;
-            let before = self.find_end()?;
-            return Ok(End { recovered: recovered.or(before.recovered) });
-        }
-        self.go_on_after(tail.last_seq, tail.link);
-        if let Some(last) = live.last_time() {
-            self.last_known_time = self.last_known_time.max(Some(last));
-        }
-        if !self.is_in_ledger(name) {
-            let start = live.start()?.to_string();
-            self.opened = Some((name.opened_at, SegmentOpened { segment: name.to_string(), start }));
-            self.record_opening()?;
-        }
-        self.live = Some(segment);
-        Ok(End { recovered })
-    }
-
-    fn is_in_ledger(&self, name: SegmentName) -> bool {
-        self.ledger.state().segments.contains_key(&name.to_string())
-    }
-
-    fn go_on_after(&mut self, seq: u64, link: Link) {
-        self.next_seq = seq + 1;
-        self.durable = link;
-        self.shared.set_head(seq);
     }
 
     fn live_name(&self) -> Option<SegmentName> {

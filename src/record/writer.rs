@@ -14,7 +14,7 @@ use crate::projections::Projections;
 
 /// How long an event may wait for more before its block is written. With the flush that follows, below 40 ms together, it
 /// bounds what a power loss can take.
-const LINGER: Duration = Duration::from_millis(25);
+const LINGER: Duration = Duration::from_millis(20);
 
 /// How long somebody who waits for a flush may wait for others who want the same one.
 const GATHER: Duration = Duration::from_millis(2);
@@ -95,7 +95,8 @@ impl WriterLoop {
     /// Appends, however long it takes: what comes after waits, and with it, in the end, whoever records.
     fn append(&mut self, draft: &Draft) {
         self.taken += 1;
-        self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
+        // Its time in the queue counts: after a slow flush the next one is due at once.
+        self.deadline.get_or_insert_with(|| Instant::now() + LINGER.saturating_sub(age(draft)));
         let entry = match self.call(Some(draft.at), |journal| journal.entry(draft)) {
             Ok(entry) => entry,
             Err(error) => {
@@ -218,4 +219,9 @@ impl WriterLoop {
         }
         result
     }
+}
+
+/// How long ago the event happened.
+fn age(draft: &Draft) -> Duration {
+    Duration::try_from(Timestamp::now().duration_since(draft.at)).unwrap_or_default()
 }
