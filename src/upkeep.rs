@@ -143,7 +143,12 @@ impl Upkeep {
             if let Err(error) = spawned {
                 return tracing::error!(kind = "journal", %error, "cannot start the thread that seals");
             }
-            let prepared = match prepared.await {
+            // A service that stops does not wait for the rest: sealing begins again at the next start.
+            let prepared = tokio::select! {
+                prepared = prepared => prepared,
+                () = stop.cancelled() => return,
+            };
+            let prepared = match prepared {
                 Ok(Ok(prepared)) => prepared,
                 Ok(Err(error)) => {
                     return tracing::error!(kind = "journal", segment = name, %error, "cannot seal a segment");

@@ -140,7 +140,8 @@ impl Journal {
         Ok(days.len())
     }
 
-    /// Destroys the months of the ledger that were over before `cut`, but never the newest, and returns how many those were.
+    /// Destroys the months of the ledger that were over before `cut`, but never the newest, and returns how many those were. What is
+    /// known of a hold stays for as long as the hold does.
     pub fn dispose_ledger_before(
         &mut self,
         cut: Timestamp,
@@ -148,7 +149,8 @@ impl Journal {
         by: &Authority,
         at: Timestamp,
     ) -> Result<usize, Error> {
-        let due = self.ledger.due_before(cut)?;
+        let oldest_hold = self.holds().first().map(|hold| hold.placed_at);
+        let due = self.ledger.due_before(oldest_hold.map_or(cut, |placed_at| cut.min(placed_at)))?;
         for (month, head) in &due {
             let disposed = LedgerDisposed {
                 month: month.clone(),

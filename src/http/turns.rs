@@ -109,6 +109,10 @@ impl Turns {
     /// A worker that is lost before the client got a byte is no event: the turns are started once more on the next one.
     pub async fn next(&mut self, exchange: &mut Exchange) -> Step {
         loop {
+            // Pieces that wait to be read must not put the deadline off.
+            if Instant::now() >= self.limits.deadline {
+                return Step::Failed(ApiError::RequestTimeout);
+            }
             let idle = self.last_event + self.limits.idle;
             let (deadline, cut) = (self.limits.deadline, self.limits.cut.clone());
             let progress = tokio::select! {

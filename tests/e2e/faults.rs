@@ -92,6 +92,15 @@ async fn health(proxy: &Proxy) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_worker_faster_than_we_are_does_not_put_the_deadline_off() {
+    let proxy = start(&[("PROXY_TIMEOUT_MS", "500")]).await;
+    let body = proxy.chat(&ask_stream("burst:3000000")).send().await.unwrap().text().await.unwrap();
+    let (events, done) = stream_events(&body);
+    assert_eq!((events.last().unwrap()["error"]["code"].as_str(), done), (Some("worker_request_timeout"), false));
+    assert!(events.len() > 2, "it answered until then");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn garbage_between_the_frames_changes_nothing_and_is_on_record() {
     /// What the stub writes before the words, after each of the three, and before the end.
     const TIMES: usize = 5;

@@ -112,3 +112,23 @@ fn lifting_one_of_two_holds_keeps_what_the_other_asks_for() {
     journal.close().unwrap();
     assert_eq!(events_of(&open(dir.path()), ids[1]), 2);
 }
+
+#[test]
+fn a_hold_outlives_the_time_of_the_ledger() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let hold = journal.place_hold(HoldSelector::Key("k1".to_owned()), "case 7", "uid:1", noon()).unwrap();
+    let (later, much_later) = (noon() + HOUR * 24 * 60, noon() + HOUR * 24 * 500);
+    journal.anchor(later).unwrap();
+    let dispose = |journal: &mut Journal| journal.dispose_ledger_before(much_later, "ledger_ttl", &authority(), later);
+    assert_eq!(dispose(&mut journal).unwrap(), 0);
+    journal.close().unwrap();
+    let mut journal = open(dir.path());
+    assert_eq!(journal.holds()[0].hold, hold);
+    journal.lift_hold(&hold, "closed", "uid:1", later).unwrap();
+    assert!(dispose(&mut journal).unwrap() > 0);
+    journal.close().unwrap();
+    let journal = open(dir.path());
+    assert!(journal.holds().is_empty());
+    is_sound(&journal);
+}
