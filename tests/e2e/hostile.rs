@@ -17,10 +17,10 @@ async fn until_ended(proxy: &Proxy, outcome: &str, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_nothing_gives_its_place_back() {
-    let proxy = Proxy::start_with(&[("WORKER_MAX_CONCURRENCY", "1"), ("PROXY_TIMEOUT_MS", "4000"), METRICS]).await;
+    let proxy = Proxy::start_with(&[("WORKER_MAX_CONCURRENCY", "1"), ("PROXY_TIMEOUT_MS", "8000"), METRICS]).await;
     // More than the kernel keeps for both ends, in few events: it is full soon on a slow machine too.
-    let word = "long".repeat(5000) + " ";
-    let body = ask_stream(&format!("say:{}", word.repeat(600))).to_string();
+    let word = "long".repeat(2500) + " ";
+    let body = ask_stream(&format!("say:{}", word.repeat(550))).to_string();
     let head = format!(
         "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\ncontent-length: {}\r\n\r\n",
         body.len()
