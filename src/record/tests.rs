@@ -2,11 +2,13 @@
 
 use std::fs;
 use std::sync::Condvar;
+use std::time::Instant;
 
 use bytes::Bytes;
 use journal::{AuditRead, NoScrub, Options, Payload, RequestReceived, Selection};
 
 use super::weight::EVENT_OVERHEAD;
+use super::writer::LINGER;
 use super::*;
 use crate::projections::Metrics;
 
@@ -323,6 +325,25 @@ async fn those_who_wait_at_the_same_time_share_a_flush() {
     assert!((1.0..=5.0).contains(&flushes), "{flushes}");
     let (lines, _) = bench.end().await;
     assert_eq!(lines.len(), MANY + 1);
+}
+
+#[tokio::test]
+async fn what_waited_too_long_shares_a_flush_too() {
+    const MANY: u32 = 500;
+    let bench = Bench::new();
+    bench.gate.set(true);
+    for _ in 0..MANY {
+        bench.recorder.record(None, stderr("one")).await;
+    }
+    let recorded = Instant::now();
+    while recorded.elapsed() < LINGER {
+        tokio::task::yield_now().await;
+    }
+    bench.gate.set(false);
+    bench.recorder.settle().await.unwrap();
+    let flushes = bench.metric("codex_proxy_journal_flush_seconds_count");
+    assert!((1.0..=f64::from(MANY) / 5.0).contains(&flushes), "{flushes}");
+    drop(bench.end().await);
 }
 
 #[tokio::test]

@@ -14,13 +14,23 @@ use crate::projections::Projections;
 
 /// How long an event may wait for more before its block is written. With the flush that follows, below 40 ms together, it
 /// bounds what a power loss can take.
-const LINGER: Duration = Duration::from_millis(20);
+pub(super) const LINGER: Duration = Duration::from_millis(20);
 
 /// How long somebody who waits for a flush may wait for others who want the same one.
 const GATHER: Duration = Duration::from_millis(2);
 
 /// The pause before a journal that failed is tried again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// When the open block must be written.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    /// As soon as nothing waits to be appended, from then on. What waits shares the flush: were one made for each event that is
+    /// late, all that come behind it would be late too.
+    when_idle: Instant,
+    /// In any case.
+    at_the_latest: Instant,
+}
 
 /// The state of the thread.
 pub(super) struct WriterLoop {
@@ -30,7 +40,7 @@ pub(super) struct WriterLoop {
     projections: Arc<Projections>,
     status: Arc<Status>,
     /// When the open block must be written; `None` while there is nothing to write.
-    deadline: Option<Instant>,
+    due: Option<Due>,
     /// Events taken so far.
     taken: u64,
     /// Who waits for the next flush.
@@ -48,17 +58,18 @@ impl WriterLoop {
         projections: Arc<Projections>,
         status: Arc<Status>,
     ) -> Self {
-        Self { journal, head, projections, status, deadline: None, taken: 0, settling: Vec::new(), told: false }
+        Self { journal, head, projections, status, due: None, taken: 0, settling: Vec::new(), told: false }
     }
 
     /// Runs until the recorder closes or every handle to it is gone.
     pub(super) fn run(mut self, messages: &mpsc::Receiver<Message>) {
         self.project_told();
         let closed = loop {
-            let message = match self.deadline {
+            let message = match self.due {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(deadline) => messages.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+                Some(due) => messages.recv_timeout(due.when_idle.saturating_duration_since(Instant::now())),
             };
+            let is_idle = matches!(message, Err(RecvTimeoutError::Timeout));
             match message {
                 Ok(Message::Event(draft, _permit)) => self.append(&draft),
                 Ok(Message::Durable(draft, done)) => drop(done.send(self.append_durably(&draft))),
@@ -68,7 +79,7 @@ impl WriterLoop {
                     if !self.status.gave_up() {
                         self.call(None, job);
                         // What it may have appended is to be seen as soon as anything else.
-                        self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
+                        self.expect_flush(Duration::ZERO);
                         self.project_told();
                     }
                 }
@@ -76,8 +87,8 @@ impl WriterLoop {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break None,
             }
-            // A steady stream of events never times out, so the deadline is looked at after each.
-            if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            // A steady stream of events leaves no time to be idle.
+            if is_idle || self.due.is_some_and(|due| due.at_the_latest <= Instant::now()) {
                 // An error has been noted, and is met again.
                 let _ = self.flush();
             }
@@ -95,8 +106,7 @@ impl WriterLoop {
     /// Appends, however long it takes: what comes after waits, and with it, in the end, whoever records.
     fn append(&mut self, draft: &Draft) {
         self.taken += 1;
-        // Its time in the queue counts: after a slow flush the next one is due at once.
-        self.deadline.get_or_insert_with(|| Instant::now() + LINGER.saturating_sub(age(draft)));
+        self.expect_flush(age(draft));
         let entry = match self.call(Some(draft.at), |journal| journal.entry(draft)) {
             Ok(entry) => entry,
             Err(error) => {
@@ -124,7 +134,7 @@ impl WriterLoop {
             Err(error) => {
                 // What the scrubber withholds says nothing of the journal.
                 if matches!(error, journal::Error::Scrub { .. }) {
-                    self.deadline.get_or_insert_with(|| Instant::now() + LINGER);
+                    self.expect_flush(Duration::ZERO);
                 } else {
                     self.failed(&error);
                 }
@@ -141,12 +151,20 @@ impl WriterLoop {
         if !self.status.is_working() {
             return;
         }
-        let Some(deadline) = &mut self.deadline else {
+        let Some(due) = &mut self.due else {
             let _ = done.send(());
             return;
         };
-        *deadline = (*deadline).min(Instant::now() + GATHER);
+        due.bring_forward_to(Instant::now() + GATHER);
         self.settling.push(done);
+    }
+
+    /// Has a block written in time that holds what was taken just now and happened `age` ago.
+    fn expect_flush(&mut self, age: Duration) {
+        let now = Instant::now();
+        // Time in the queue counts.
+        let when_idle = now + LINGER.saturating_sub(age);
+        self.due.get_or_insert(Due { when_idle, at_the_latest: now + LINGER });
     }
 
     fn flush(&mut self) -> Result<(), journal::Error> {
@@ -154,7 +172,7 @@ impl WriterLoop {
         let flushed = self.call(None, Journal::flush);
         match &flushed {
             Ok(()) => {
-                self.deadline = None;
+                self.due = None;
                 self.told = false;
                 self.projections.metrics().on_journal_flush(since.elapsed());
                 if self.status.set_working(self.taken) {
@@ -175,7 +193,7 @@ impl WriterLoop {
 
     /// Nothing new is admitted until a flush works again, which is tried from time to time, unless requests are served anyway.
     fn failed(&mut self, error: &journal::Error) {
-        self.deadline = Some(Instant::now() + RETRY_PAUSE);
+        self.due = Some(Due::at(Instant::now() + RETRY_PAUSE));
         self.projections.metrics().on_journal_error();
         self.status.set_failing();
         self.settling.clear();
@@ -194,7 +212,7 @@ impl WriterLoop {
         let draft = Draft { at: Timestamp::now(), request: None, body: EventBody::JournalResumed { unrecorded } };
         match self.call(Some(draft.at), |journal| journal.append(&draft)) {
             Ok(_) => {
-                self.deadline = Some(Instant::now() + LINGER);
+                self.expect_flush(Duration::ZERO);
                 self.status.reported(unrecorded);
                 self.projections.apply(&draft);
             }
@@ -215,9 +233,22 @@ impl WriterLoop {
         self.status.enter(event);
         let result = call(&mut self.journal);
         if self.status.leave() {
-            self.deadline = Some(Instant::now());
+            self.due = Some(Due::at(Instant::now()));
         }
         result
+    }
+}
+
+// === impl Due ===
+
+impl Due {
+    fn at(instant: Instant) -> Self {
+        Self { when_idle: instant, at_the_latest: instant }
+    }
+
+    fn bring_forward_to(&mut self, instant: Instant) {
+        self.when_idle = self.when_idle.min(instant);
+        self.at_the_latest = self.at_the_latest.min(instant);
     }
 }
 
