@@ -126,6 +126,8 @@ fn a_hold_outlives_the_time_of_the_ledger() {
     let mut journal = open(dir.path());
     assert_eq!(journal.holds()[0].hold, hold);
     journal.lift_hold(&hold, "closed", "uid:1", later).unwrap();
+    let segment = journal.segments().unwrap().remove(0).name;
+    try_dispose(&mut journal, &segment, later).unwrap();
     assert!(dispose(&mut journal).unwrap() > 0);
     journal.close().unwrap();
     let journal = open(dir.path());
