@@ -63,6 +63,8 @@ impl Drop for LockFile {
         {
             tracing::warn!(%error, "cannot empty the journal's lock file; the next start will look for lost summaries");
         }
+        // A process that was forked at this moment and is not its own program yet has the file open too, and with it the lock.
+        let _ = self.file.unlock();
     }
 }
 
