@@ -148,7 +148,8 @@ impl Service {
             on_failure: config.on_failure,
             deadline: config.journal_deadline,
         };
-        let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(Metrics::new(models)?), guarantee)?;
+        let metrics = Metrics::new(models)?.with_kinds(scrubber.kinds());
+        let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(metrics), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
         let plan = match codex {
             Some(codex) => Some(worker_plan(&config, codex, &state_dir, recorder.clone()).await?),

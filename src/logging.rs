@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use scrubbers::Scrubber;
+use scrubbers::{PseudonymKey, Scrubber};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -102,7 +102,7 @@ impl Queue {
     fn write_to(&self, scrubber: &Scrubber, out: &mut impl Write) {
         loop {
             let mut line = String::from_utf8_lossy(self.next().trim_ascii_end()).into_owned();
-            scrubber.scrub_json(&mut line);
+            scrubber.scrub_json(&mut line, PseudonymKey::of_this_process());
             line.push('\n');
             // A log that nobody reads any more must not stop the service.
             let _ = out.write_all(line.as_bytes());

@@ -15,8 +15,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use journal::{Draft, EventBody, Journal, RequestId, Scrub};
-use scrubbers::Scrubber;
+use journal::{Counts, DayKey, Draft, EventBody, Journal, RequestId, Scrub};
+use scrubbers::{PseudonymKey, Scrubber};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use self::status::{EndOfThread, Health, Status};
@@ -96,8 +96,9 @@ enum Message {
 pub struct ScrubEvents(pub Arc<Scrubber>);
 
 impl Scrub for ScrubEvents {
-    fn scrub(&self, json: &mut String) {
-        self.0.scrub_json(json);
+    fn scrub(&self, key: &DayKey, json: &mut String) -> Counts {
+        let report = self.0.scrub_json(json, &PseudonymKey::new(key.as_bytes()));
+        report.iter().map(|(kind, count)| (kind, count as u64)).collect()
     }
 }
 

@@ -85,6 +85,13 @@ impl Reader {
         for day in &days {
             copy_day(shared, *day, target)?;
         }
+        for day in shared.keys.names(Kind::Pseudonyms)? {
+            match shared.keys.copy(Kind::Pseudonyms, &day, target) {
+                // It is just being destroyed, or of no use to anybody; nothing in the backup needs it.
+                Err(Error::Damaged { .. }) => {}
+                copied => copied?,
+            }
+        }
         copy_key(shared, Kind::Ledger, ledger::SIGNING_KEY, target)?;
         let ledger_entries = snapshot.copy(shared.dir(), target)?;
         format::declare(target)?;

@@ -187,6 +187,19 @@ pub struct SummariesDisposed {
     pub actor: String,
 }
 
+/// Data of `pseudonyms.disposed`: the key of a day's pseudonyms is destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PseudonymsDisposed {
+    /// The UTC day.
+    pub day: String,
+    /// SHA-256 of the policy that was in force, in hex.
+    pub policy: String,
+    /// Why.
+    pub reason: String,
+    /// Who or what did it.
+    pub actor: String,
+}
+
 /// Data of `ledger.disposed`: a month of the ledger itself is gone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LedgerDisposed {

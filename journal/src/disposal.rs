@@ -12,7 +12,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::compliance::{Authority, HoldDisposed, LedgerDisposed, SegmentDisposed, SummariesDisposed};
+use crate::compliance::{
+    Authority, HoldDisposed, LedgerDisposed, PseudonymsDisposed, SegmentDisposed, SummariesDisposed,
+};
 use crate::error::Error;
 use crate::event::EventBody;
 use crate::keys::Kind;
@@ -63,6 +65,7 @@ enum Target {
     Segment,
     Hold,
     Summaries,
+    Pseudonyms,
 }
 
 // === impl Journal ===
@@ -138,6 +141,32 @@ impl Journal {
         self.sync_summaries()?;
         self.destroy(Intent { at, doomed })?;
         Ok(days.len())
+    }
+
+    /// Destroys the keys of the pseudonyms of all days before `date` (UTC) and returns how many those were. From then on nobody can
+    /// tell whether two tokens of different places stand for the same secret, or try which one it was.
+    pub fn dispose_pseudonyms_before(
+        &mut self,
+        date: Date,
+        reason: &str,
+        by: &Authority,
+        at: Timestamp,
+    ) -> Result<usize, Error> {
+        self.finish_disposals()?;
+        let names = self.shared.keys.names(Kind::Pseudonyms)?;
+        let due: Vec<_> = names.into_iter().filter(|name| name.parse::<Date>().is_ok_and(|day| day < date)).collect();
+        let doom = |day: &String| {
+            let disposed = PseudonymsDisposed {
+                day: day.clone(),
+                policy: by.policy.clone(),
+                reason: reason.to_owned(),
+                actor: by.actor.clone(),
+            };
+            Doomed { kind: Target::Pseudonyms, name: day.clone(), body: EventBody::PseudonymsDisposed(disposed) }
+        };
+        let doomed = due.iter().map(doom).collect();
+        self.destroy(Intent { at, doomed })?;
+        Ok(due.len())
     }
 
     /// Destroys the months of the ledger that were over before `cut`, but never the newest, and returns how many those were. What is
@@ -249,7 +278,8 @@ impl Journal {
         let held: Vec<_> = names.iter().filter(is_held).copied().collect();
         names.extend(names_of(Target::Hold));
         self.shared.forget_segments(&names, &held)?;
-        for kind in [Target::Segment, Target::Hold, Target::Summaries] {
+        self.shared.day_keys.forget();
+        for kind in [Target::Segment, Target::Hold, Target::Summaries, Target::Pseudonyms] {
             let these = doomed.iter().filter(|doomed| doomed.kind == kind);
             self.shared.keys.destroy(kind.of_key(), these.map(|doomed| doomed.name.as_str()))?;
         }
@@ -257,11 +287,13 @@ impl Journal {
             if let (Target::Summaries, Ok(day)) = (doomed.kind, doomed.name.parse()) {
                 self.shared.forget_day(day)?;
             }
-            shared::remove_folder(&self.shared.dir().join(doomed.kind.folder()).join(&doomed.name))?;
+            if let Some(folder) = doomed.kind.folder() {
+                shared::remove_folder(&self.shared.dir().join(folder).join(&doomed.name))?;
+            }
         }
         for kind in [Target::Segment, Target::Hold, Target::Summaries] {
-            if doomed.iter().any(|doomed| doomed.kind == kind) {
-                shared::sync(&self.shared.dir().join(kind.folder()))?;
+            if let Some(folder) = kind.folder().filter(|_| doomed.iter().any(|doomed| doomed.kind == kind)) {
+                shared::sync(&self.shared.dir().join(folder))?;
             }
         }
         let is_told =
@@ -288,15 +320,17 @@ impl Target {
             Self::Segment => Kind::Segment,
             Self::Hold => Kind::Hold,
             Self::Summaries => Kind::Summaries,
+            Self::Pseudonyms => Kind::Pseudonyms,
         }
     }
 
-    /// Where its folders lie.
-    fn folder(self) -> &'static str {
+    /// Where its folders lie, if there is more to it than the key.
+    fn folder(self) -> Option<&'static str> {
         match self {
-            Self::Segment => "segments",
-            Self::Hold => "holds",
-            Self::Summaries => "summaries",
+            Self::Segment => Some("segments"),
+            Self::Hold => Some("holds"),
+            Self::Summaries => Some("summaries"),
+            Self::Pseudonyms => None,
         }
     }
 }

@@ -1,9 +1,13 @@
 //! An event on its way into the journal: serialised and scrubbed, without its number.
 
+use std::ops::Range;
+
 use jiff::Timestamp;
 
+use crate::counts::Counts;
 use crate::error::Error;
 use crate::event::{Draft, RequestId};
+use crate::pseudonyms::DayKey;
 use crate::scrub::Scrub;
 use crate::summary::Step;
 
@@ -19,24 +23,40 @@ pub struct Entry {
     pub(crate) step: Step,
     /// The event's type, if the event also goes to the ledger.
     pub(crate) for_ledger: Option<String>,
-    /// One line of JSON without its end: `{"at":…,"request":…,"type":…,"data":…}`.
+    /// One line of JSON without its end: `{"at":…,"request":…,"type":…,"data":…,"scrubbed":…}`.
     pub(crate) json: String,
-    /// Where the data begin.
-    data: usize,
+    /// Where the data are.
+    data: Range<usize>,
+    scrubbed: Counts,
 }
 
 // === impl Entry ===
 
 impl Entry {
-    /// Serialises and scrubs. Fails with [`Error::Scrub`] if what the scrubber leaves is not the same event any more.
-    pub fn new(draft: &Draft, scrub: &dyn Scrub) -> Result<Self, Error> {
+    /// Serialises and scrubs, with `key` for pseudonyms. Fails with [`Error::Scrub`] if what the scrubber leaves is not the same
+    /// event any more.
+    pub(crate) fn new(draft: &Draft, key: &DayKey, scrub: &dyn Scrub) -> Result<Self, Error> {
+        Self::scrubbed_by(draft, |json| scrub.scrub(key, json))
+    }
+
+    /// Serialises an event that holds nothing of a client's.
+    pub fn unscrubbed(draft: &Draft) -> Result<Self, Error> {
+        Self::scrubbed_by(draft, |_| Counts::default())
+    }
+
+    /// What was redacted from it.
+    pub fn scrubbed(&self) -> &Counts {
+        &self.scrubbed
+    }
+
+    fn scrubbed_by(draft: &Draft, scrub: impl FnOnce(&mut String) -> Counts) -> Result<Self, Error> {
         let broken = |what: &str| Error::Scrub { what: what.to_owned() };
         let mut json = serde_json::to_string(draft)
             .map_err(|error| Error::Scrub { what: format!("it does not serialise: {error}") })?;
         // The first one there is, because nothing before it is text of somebody's choosing.
         let data = json.find(DATA).ok_or_else(|| broken("it has no data"))? + DATA.len();
         let envelope = json[..data].to_owned();
-        scrub.scrub(&mut json);
+        let scrubbed = scrub(&mut json);
         if !json.starts_with(&envelope) {
             return Err(broken("its time, request or type was changed"));
         }
@@ -46,20 +66,25 @@ impl Entry {
         if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(&json) {
             return Err(broken(&format!("it is no JSON object any more (column {})", error.column())));
         }
-        let kind = kind(&envelope);
+        let (kind, data) = (kind(&envelope), data..json.len() - 1);
+        if !scrubbed.is_empty() {
+            let counts = serde_json::to_string(&scrubbed).expect("names and numbers serialise");
+            json.insert_str(data.end, &format!(r#","scrubbed":{counts}"#));
+        }
         Ok(Self {
             at: draft.at,
             request: draft.request,
-            step: Step::parse(kind, &json[data..json.len() - 1]),
+            step: Step::parse(kind, &json[data.clone()]),
             for_ledger: draft.body.is_for_ledger().then(|| kind.to_owned()),
             json,
             data,
+            scrubbed,
         })
     }
 
     /// Its data as JSON.
     pub(crate) fn data(&self) -> &str {
-        &self.json[self.data..self.json.len() - 1]
+        &self.json[self.data.clone()]
     }
 }
 
@@ -71,7 +96,8 @@ fn kind(envelope: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{EventBody, NoScrub};
+    use crate::EventBody;
+    use crate::cipher::DataKey;
 
     fn stopped() -> Draft {
         Draft { at: Timestamp::UNIX_EPOCH, request: None, body: EventBody::ServiceStopped { requests_cut: 2 } }
@@ -79,10 +105,10 @@ mod tests {
 
     #[test]
     fn it_knows_its_data_and_what_the_ledger_is_to_get() {
-        let entry = Entry::new(&stopped(), &NoScrub).unwrap();
+        let entry = Entry::unscrubbed(&stopped()).unwrap();
         assert_eq!((entry.data(), entry.for_ledger.as_deref()), (r#"{"requests_cut":2}"#, None));
         let body = EventBody::JournalResumed { unrecorded: 3 };
-        let entry = Entry::new(&Draft { body, ..stopped() }, &NoScrub).unwrap();
+        let entry = Entry::unscrubbed(&Draft { body, ..stopped() }).unwrap();
         assert_eq!((entry.data(), entry.for_ledger.as_deref()), (r#"{"unrecorded":3}"#, Some("journal.resumed")));
     }
 
@@ -91,10 +117,12 @@ mod tests {
         type Break = fn(&mut String);
         struct Breaks(Break);
         impl Scrub for Breaks {
-            fn scrub(&self, json: &mut String) {
+            fn scrub(&self, _: &DayKey, json: &mut String) -> Counts {
                 self.0(json);
+                [("jwt", 1), ("email", 2)].into_iter().collect()
             }
         }
+        let key = DayKey::from(DataKey::generate());
         let breaks: [Break; 5] = [
             |json| json.clear(),
             |json| json.push('\n'),
@@ -103,8 +131,10 @@ mod tests {
             |json| *json = json.replace("service.stopped", "service.began"),
         ];
         for broken in breaks {
-            assert!(matches!(Entry::new(&stopped(), &Breaks(broken)), Err(Error::Scrub { .. })));
+            assert!(matches!(Entry::new(&stopped(), &key, &Breaks(broken)), Err(Error::Scrub { .. })));
         }
-        assert!(Entry::new(&stopped(), &Breaks(|json| *json = json.replace('2', "9"))).is_ok());
+        let entry = Entry::new(&stopped(), &key, &Breaks(|json| *json = json.replace('2', "9"))).unwrap();
+        assert_eq!(entry.data(), r#"{"requests_cut":9}"#);
+        assert!(entry.json.ends_with(r#""data":{"requests_cut":9},"scrubbed":{"email":2,"jwt":1}}"#), "{}", entry.json);
     }
 }

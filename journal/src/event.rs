@@ -1,7 +1,7 @@
 //! What the journal holds: one [`Event`] per thing that happened.
 //!
-//! An event is one line of JSON: `{"seq":7,"at":"…","request":"…","type":"rpc.sent","data":{…}}`. [`EventBody`] is the
-//! closed list of what can happen; it changes by addition only, so that old journals stay readable.
+//! An event is one line of JSON: `{"seq":7,"at":"…","request":"…","type":"rpc.sent","data":{…}}`, and
+//! `"scrubbed":{"email":2}` behind the data if something was redacted. [`EventBody`] is the closed list of what can happen; it changes by addition only, so that old journals stay readable.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,9 +13,10 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::compliance::{
-    Hold, HoldCarried, HoldDisposed, HoldLifted, LedgerDisposed, SegmentDisposed, SegmentOpened, SegmentQuarantined,
-    SegmentRecovered, SegmentSealed, SummariesDisposed,
+    Hold, HoldCarried, HoldDisposed, HoldLifted, LedgerDisposed, PseudonymsDisposed, SegmentDisposed, SegmentOpened,
+    SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
 };
+use crate::counts::Counts;
 use crate::payload::Payload;
 
 /// One line of the journal.
@@ -25,6 +26,8 @@ pub struct Event {
     pub seq: u64,
     /// What happened, when, and for which request.
     pub draft: Draft,
+    /// What was redacted from it.
+    pub scrubbed: Counts,
 }
 
 /// An event that has no place in the journal yet.
@@ -222,6 +225,9 @@ pub enum EventBody {
     /// The summaries of a day were destroyed.
     #[serde(rename = "summaries.disposed")]
     SummariesDisposed(SummariesDisposed),
+    /// The key of a day's pseudonyms was destroyed.
+    #[serde(rename = "pseudonyms.disposed")]
+    PseudonymsDisposed(PseudonymsDisposed),
     /// A month of the ledger was destroyed.
     #[serde(rename = "ledger.disposed")]
     LedgerDisposed(LedgerDisposed),
@@ -373,8 +379,10 @@ impl Serialize for Event {
             seq: u64,
             #[serde(flatten)]
             draft: &'a Draft,
+            #[serde(skip_serializing_if = "Counts::is_empty")]
+            scrubbed: &'a Counts,
         }
-        Line { seq: self.seq, draft: &self.draft }.serialize(serializer)
+        Line { seq: self.seq, draft: &self.draft, scrubbed: &self.scrubbed }.serialize(serializer)
     }
 }
 
@@ -389,11 +397,13 @@ impl<'de> Deserialize<'de> for Event {
             #[serde(rename = "type")]
             kind: String,
             data: Box<RawValue>,
+            #[serde(default)]
+            scrubbed: Counts,
         }
         let line = Line::deserialize(deserializer)?;
         let body = format!(r#"{{"type":"{}","data":{}}}"#, line.kind, line.data.get());
         let body = serde_json::from_str(&body).map_err(D::Error::custom)?;
-        Ok(Self { seq: line.seq, draft: Draft { at: line.at, request: line.request, body } })
+        Ok(Self { seq: line.seq, draft: Draft { at: line.at, request: line.request, body }, scrubbed: line.scrubbed })
     }
 }
 
@@ -414,6 +424,7 @@ impl EventBody {
                 | Self::HoldCarried(_)
                 | Self::HoldDisposed(_)
                 | Self::SummariesDisposed(_)
+                | Self::PseudonymsDisposed(_)
                 | Self::LedgerDisposed(_)
                 | Self::PolicyChanged { .. }
                 | Self::KeyRotated { .. }
@@ -518,7 +529,11 @@ mod tests {
         let verbatim = r#"{"id":1.0, "x" : [1e3,"\u00e9"]}"#;
         let frame = Frame { worker: "w1".to_owned(), frame: Payload(verbatim.into()) };
         let body = EventBody::RpcReceived(frame);
-        let (line, read) = round_trip(&Event { seq: 7, draft: Draft { at, request: Some(request), body } });
+        let (line, read) = round_trip(&Event {
+            seq: 7,
+            draft: Draft { at, request: Some(request), body },
+            scrubbed: Counts::default(),
+        });
         assert_eq!(
             line,
             r#"{"seq":7,"at":"2026-11-23T12:00:00.5Z","request":"0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b","#.to_owned()
@@ -528,12 +543,23 @@ mod tests {
         assert!(matches!(read.draft.body, EventBody::RpcReceived(frame) if frame.frame.0 == verbatim));
     }
 
+    fn stopped(scrubbed: Counts) -> Event {
+        let body = EventBody::ServiceStopped { requests_cut: 2 };
+        Event { seq: 1, draft: Draft { at: Timestamp::UNIX_EPOCH, request: None, body }, scrubbed }
+    }
+
+    #[test]
+    fn what_was_redacted_stands_behind_the_data() {
+        let scrubbed: Counts = [("jwt", 1), ("email", 2)].into_iter().collect();
+        let (line, read) = round_trip(&stopped(scrubbed.clone()));
+        assert!(line.ends_with(r#","data":{"requests_cut":2},"scrubbed":{"email":2,"jwt":1}}"#), "{line}");
+        assert_eq!((read.scrubbed.to_string().as_str(), &read.scrubbed), ("2 email, 1 jwt", &scrubbed));
+    }
+
     #[test]
     fn an_event_of_no_request_has_no_such_field() {
-        let body = EventBody::ServiceStopped { requests_cut: 2 };
-        let (line, read) =
-            round_trip(&Event { seq: 1, draft: Draft { at: Timestamp::UNIX_EPOCH, request: None, body } });
-        assert!(!line.contains("request\""), "{line}");
+        let (line, read) = round_trip(&stopped(Counts::default()));
+        assert!(!line.contains("request\"") && !line.contains("scrubbed"), "{line}");
         assert_eq!(read.draft.request, None);
         assert!(matches!(read.draft.body, EventBody::ServiceStopped { requests_cut: 2 }));
     }

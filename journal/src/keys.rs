@@ -40,6 +40,8 @@ pub(crate) enum Kind {
     Hold,
     /// The summaries of a day.
     Summaries,
+    /// The pseudonyms of a day. It encrypts nothing.
+    Pseudonyms,
     /// The private half of the key that signs the ledger.
     Ledger,
 }
@@ -54,13 +56,14 @@ pub(crate) struct Keys {
 // === impl Kind ===
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Segment, Self::Hold, Self::Summaries, Self::Ledger];
+    const ALL: [Self; 5] = [Self::Segment, Self::Hold, Self::Summaries, Self::Pseudonyms, Self::Ledger];
 
     fn folder(self) -> &'static str {
         match self {
             Self::Segment => "segments",
             Self::Hold => "holds",
             Self::Summaries => "summaries",
+            Self::Pseudonyms => "pseudonyms",
             Self::Ledger => "ledger",
         }
     }
@@ -137,6 +140,12 @@ impl Keys {
         if destroyed { sync(&folder) } else { Ok(()) }
     }
 
+    /// Gives the journal in `target` the key of `name` too, if it was not destroyed.
+    pub(crate) fn copy(&self, kind: Kind, name: &str, target: &Path) -> Result<(), Error> {
+        let Some(key) = self.load(kind, name)? else { return Ok(()) };
+        self.store_in(&target.join(DIR), kind, name, &key)
+    }
+
     /// Names of the keys of one kind that exist.
     pub(crate) fn names(&self, kind: Kind) -> Result<Vec<String>, Error> {
         names(&self.dir.join(kind.folder()))
@@ -165,14 +174,19 @@ impl Keys {
 
     /// Keeps `key` as that of `name`, in place of one there may be.
     pub(crate) fn store(&self, kind: Kind, name: &str, key: &DataKey) -> Result<(), Error> {
-        let folder = self.dir.join(kind.folder());
+        self.store_in(&self.dir, kind, name, key)
+    }
+
+    fn store_in(&self, dir: &Path, kind: Kind, name: &str, key: &DataKey) -> Result<(), Error> {
+        let path = path(dir, kind, name);
+        let folder = dir.join(kind.folder());
         DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Error::io("create", &folder))?;
-        store(&self.path(kind, name), &Wrapped::wrap(&self.master, &aad(kind, name), key.as_bytes()))
+        store(&path, &Wrapped::wrap(&self.master, &aad(kind, name), key.as_bytes()))
     }
 
     /// Where the key of `name` lies.
     pub(crate) fn path(&self, kind: Kind, name: &str) -> PathBuf {
-        self.dir.join(kind.folder()).join(format!("{name}{EXTENSION}"))
+        path(&self.dir, kind, name)
     }
 }
 
@@ -202,6 +216,10 @@ pub fn rekey(dir: &Path, old_file: Option<&Path>, new_file: &Path, actor: &str) 
     Ok((to, count))
 }
 
+fn path(dir: &Path, kind: Kind, name: &str) -> PathBuf {
+    dir.join(kind.folder()).join(format!("{name}{EXTENSION}"))
+}
+
 /// What binds a wrapped key to its place.
 fn aad(kind: Kind, name: &str) -> Vec<u8> {
     format!("{}/{name}", kind.folder()).into_bytes()
@@ -210,10 +228,10 @@ fn aad(kind: Kind, name: &str) -> Vec<u8> {
 /// The id of the master key that wrapped the keys in `dir`. While keys are wrapped anew there are two; the ledger's is wrapped
 /// last and tells which one is still needed.
 fn master_in_use(dir: &Path) -> Result<Option<String>, Error> {
-    for kind in [Kind::Ledger, Kind::Segment, Kind::Hold, Kind::Summaries] {
+    for kind in [Kind::Ledger, Kind::Segment, Kind::Hold, Kind::Summaries, Kind::Pseudonyms] {
         let folder = dir.join(kind.folder());
         for name in names(&folder)? {
-            let path = folder.join(format!("{name}{EXTENSION}"));
+            let path = path(dir, kind, &name);
             let text = fs::read_to_string(&path).map_err(Error::io("read the key", &path))?;
             if let Some(wrapped) = Wrapped::parse(&text) {
                 return Ok(Some(wrapped.master));

@@ -9,6 +9,7 @@ mod cache;
 mod cipher;
 mod compliance;
 mod compressor;
+mod counts;
 mod database;
 mod disposal;
 mod entry;
@@ -23,6 +24,7 @@ mod keys;
 mod ledger;
 mod lock;
 mod payload;
+mod pseudonyms;
 mod query;
 mod reader;
 mod recovery;
@@ -41,9 +43,10 @@ mod writer;
 pub use backup::Backup;
 pub use cipher::Link;
 pub use compliance::{
-    Authority, Hold, HoldCarried, HoldDisposed, HoldLifted, HoldSelector, LedgerDisposed, SegmentDisposed,
-    SegmentOpened, SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
+    Authority, Hold, HoldCarried, HoldDisposed, HoldLifted, HoldSelector, LedgerDisposed, PseudonymsDisposed,
+    SegmentDisposed, SegmentOpened, SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
 };
+pub use counts::Counts;
 pub use disposal::{Disposal, Disposed};
 pub use entry::Entry;
 pub use error::Error;
@@ -56,6 +59,7 @@ pub use format::FORMAT;
 pub use keys::{KeyError, rekey};
 pub use ledger::{LedgerEntries, LedgerEntry, LedgerHead};
 pub use payload::Payload;
+pub use pseudonyms::DayKey;
 pub use query::{Answer, Query};
 pub use reader::{Reader, SegmentInfo};
 pub use scrub::{NoScrub, Scrub};

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::keys::{Keys, Kind};
 use crate::ledger::Ledger;
 use crate::lock::LockFile;
+use crate::pseudonyms::DayKeys;
 use crate::sealed::SealedSegment;
 use crate::segment::{self, LiveSegment, Segment, SegmentName, Synced};
 use crate::summaries::Day;
@@ -36,6 +37,7 @@ const SUMMARISED: &str = "summarised";
 pub(crate) struct Shared {
     dir: PathBuf,
     pub(crate) keys: Keys,
+    pub(crate) day_keys: DayKeys,
     /// What the ledger's signatures are checked with.
     pub(crate) public_key: [u8; 32],
     names: RwLock<Names>,
@@ -73,6 +75,7 @@ impl Shared {
         Ok(Self {
             dir: dir.to_owned(),
             keys,
+            day_keys: DayKeys::default(),
             public_key: *ledger.public_key(),
             names: RwLock::new(Names { segments, held }),
             segments: Mutex::new(Cache::new(OPEN_SEGMENTS)),

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cipher::Link;
 use crate::compliance::{HoldCarried, SegmentDisposed, SegmentOpened, SegmentSealed};
+use crate::disposal::INTENT;
 use crate::error::Error;
 use crate::keys::Kind;
 use crate::ledger::{self, LedgerEntry};
@@ -43,7 +44,7 @@ pub struct Verification {
 /// Something that is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// The segment, or `ledger`, or the day of summaries.
+    /// The segment, or `ledger`, or the day of summaries or pseudonyms.
     pub segment: String,
     /// The block in it, if it is one.
     pub block: Option<u32>,
@@ -115,6 +116,7 @@ impl Reader {
         verifier.missing();
         verifier.strangers()?;
         verifier.summaries()?;
+        verifier.pseudonyms()?;
         Ok(verifier.found)
     }
 }
@@ -332,6 +334,22 @@ impl Verifier {
         for summary in reader {
             match summary {
                 Ok(_) => self.found.summaries += 1,
+                Err(Error::Damaged { segment, block, what }) => {
+                    self.found.problems.push(Problem { segment, block, what });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The keys of pseudonyms: nothing else shows whether they are as they were made.
+    fn pseudonyms(&mut self) -> Result<(), Error> {
+        for day in self.shared.keys.names(Kind::Pseudonyms)? {
+            match self.shared.keys.load(Kind::Pseudonyms, &day) {
+                Ok(_) => {}
+                // It is just being overwritten.
+                Err(Error::Damaged { .. }) if self.shared.dir().join(INTENT).exists() => {}
                 Err(Error::Damaged { segment, block, what }) => {
                     self.found.problems.push(Problem { segment, block, what });
                 }

@@ -24,7 +24,7 @@ use crate::ledger::{Ledger, LedgerHead, Record};
 use crate::lock::LockFile;
 use crate::reader::Reader;
 use crate::recovery;
-use crate::scrub::{NoScrub, Scrub};
+use crate::scrub::Scrub;
 use crate::segment::{LiveSegment, Segment, SegmentName};
 use crate::shared::Shared;
 use crate::summary::{Summary, SummaryFold};
@@ -205,9 +205,10 @@ impl Journal {
         self.append_entry(&entry)
     }
 
-    /// Serialises and scrubs an event, for [`append_entry`](Self::append_entry). Fails with [`Error::Scrub`] only.
+    /// Serialises and scrubs an event, for [`append_entry`](Self::append_entry). Fails with [`Error::Scrub`] if the
+    /// event cannot be kept, and otherwise if the first event of a day finds no way to keep the key of its pseudonyms.
     pub fn entry(&self, draft: &Draft) -> Result<Entry, Error> {
-        Entry::new(draft, &*self.scrub)
+        Entry::new(draft, &*self.shared.day_keys.of(draft, &self.shared.keys)?, &*self.scrub)
     }
 
     /// Appends an event that was serialised and scrubbed before.
@@ -351,7 +352,7 @@ impl Journal {
             let opened = SegmentOpened { segment: live.to_string(), start: self.durable.to_string() };
             self.opened = Some((at, opened.clone()));
             let body = EventBody::SegmentOpened(opened);
-            let entry = Entry::new(&Draft { at, request: None, body }, &NoScrub)?;
+            let entry = Entry::unscrubbed(&Draft { at, request: None, body })?;
             self.make_room(entry.json.len())?;
             self.push(&entry);
             self.unannounced = false;

@@ -26,6 +26,8 @@ pub struct Plan {
     pub end_first: Option<String>,
     /// The first UTC day whose summaries are kept; `None` if that lies before all time.
     pub summaries_before: Option<Date>,
+    /// The first UTC day whose pseudonyms keep their key; `None` if that lies before all time.
+    pub pseudonyms_before: Option<Date>,
     /// The first day of the first UTC month whose ledger is kept; `None` if that lies before all time.
     pub ledger_before: Option<Date>,
     /// What all segments take up now, in bytes on disk.
@@ -65,7 +67,7 @@ pub enum Reason {
     LedgerTtl(Duration),
 }
 
-/// Says which of `segments`, all there are in order, are due at `now`, and which summaries and ledger months.
+/// Says which of `segments`, all there are in order, are due at `now`, and which summaries, pseudonyms and ledger months.
 ///
 /// A segment is due when its oldest event, by when it was opened, reaches the policy's time for content. One that was opened
 /// after `now`, while the clock was ahead, counts as opened when its successor was; one that was opened ahead of its
@@ -102,6 +104,7 @@ pub fn plan(segments: &[SegmentAge], now: Timestamp, policy: &Policy) -> Plan {
         end_first: end_first(segments, &due, now),
         segments: due,
         summaries_before: first_day_kept(terms, now),
+        pseudonyms_before: first_key_kept(terms, now),
         ledger_before: first_month_kept(terms, now),
         bytes,
         bytes_kept,
@@ -138,6 +141,12 @@ fn day_before(now: Timestamp, ttl: Duration) -> Option<Date> {
 
 fn first_day_kept(terms: &Terms, now: Timestamp) -> Option<Date> {
     day_before(now, terms.summary_ttl)
+}
+
+/// What was received on a day lies in segments that were opened before the day's end or, for requests that went on over it, within
+/// the period after it.
+fn first_key_kept(terms: &Terms, now: Timestamp) -> Option<Date> {
+    day_before(now, terms.content_ttl.checked_add(terms.segment_period)?)
 }
 
 fn first_month_kept(terms: &Terms, now: Timestamp) -> Option<Date> {

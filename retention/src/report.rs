@@ -21,6 +21,8 @@ pub struct Report {
     pub holds_released: usize,
     /// How many days of summaries are gone.
     pub summary_days: usize,
+    /// Of how many days the key of the pseudonyms is gone.
+    pub pseudonym_days: usize,
     /// How many months of the ledger are gone.
     pub ledger_months: usize,
     /// Whether there was more than `max_bytes`, as [`Plan::max_bytes_struck`](crate::Plan::max_bytes_struck) says. Worth an
@@ -36,7 +38,8 @@ pub struct Error {
     pub report: Box<Report>,
     /// How many segments failed, plus one for each other step that did.
     pub failures: usize,
-    /// The first that failed: `segment …`, `segments`, `policy record`, `holds`, `summaries` or `ledger`.
+    /// The first that failed: `segment …`, `segments`, `policy record`, `holds`, `summaries`, `pseudonyms` or
+    /// `ledger`.
     pub what: String,
     /// Why it did.
     pub source: Box<journal::Error>,
@@ -67,6 +70,7 @@ impl Report {
             segments: Vec::new(),
             holds_released: 0,
             summary_days: 0,
+            pseudonym_days: 0,
             ledger_months: 0,
             max_bytes_struck: false,
         }

@@ -63,7 +63,7 @@ impl Sweeper {
     }
 
     /// Puts the policy on record if it is another than before, and disposes of what is due at `now` in the name of `actor`:
-    /// segments, what is no longer held, summaries and months of the ledger. What fails does not keep the rest from going.
+    /// segments, what is no longer held, summaries, keys of pseudonyms and months of the ledger. What fails does not keep the rest from going.
     ///
     /// If the wall clock jumped ahead, or may be wrong since the start, this does nothing at all, so that no record
     /// bears a wrong time, and [says so](Report::skipped).
@@ -179,6 +179,13 @@ impl Sweep<'_> {
             match self.journal.dispose_summaries_before(date, &reason, &self.authority, self.at) {
                 Ok(days) => self.report.summary_days = days,
                 Err(error) => self.failed("summaries", error),
+            }
+        }
+        if let Some(date) = plan.pseudonyms_before {
+            let reason = Reason::ContentTtl(terms.content_ttl).to_string();
+            match self.journal.dispose_pseudonyms_before(date, &reason, &self.authority, self.at) {
+                Ok(days) => self.report.pseudonym_days = days,
+                Err(error) => self.failed("pseudonyms", error),
             }
         }
         if let Some(cut) = plan.ledger_cut() {

@@ -10,7 +10,7 @@ use journal::{
     Draft, EventBody, HoldSelector, Journal, NoScrub, Options, Outcome, Payload, Reader, RequestId, RequestReceived,
     ResponseFinished, Selection,
 };
-use retention::{Error, Now, Policy, Report, Sweeper, Terms};
+use retention::{Error, Now, Policy, Report, Sweeper, Terms, plan};
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -49,8 +49,8 @@ fn sweep(journal: &mut Journal, at: Timestamp, policy: Policy) -> Result<Report,
 
 /// Whether a sweep disposed of nothing.
 fn did_nothing(report: &Report) -> bool {
-    let Report { segments, holds_released, summary_days, ledger_months, .. } = report;
-    segments.is_empty() && (*holds_released, *summary_days, *ledger_months) == (0, 0, 0)
+    let Report { segments, holds_released, summary_days, pseudonym_days, ledger_months, .. } = report;
+    segments.is_empty() && (*holds_released, *summary_days, *pseudonym_days, *ledger_months) == (0, 0, 0, 0)
 }
 
 fn open(dir: &Path) -> Journal {
@@ -302,6 +302,41 @@ fn days_of_summaries_go_when_their_last_moment_is_too_old() {
     assert_eq!(summaries(&journal.reader()), 2);
     assert_eq!(folders(&dir.path().join("summaries")), ["2026-11-21", "2026-11-22"]);
     assert_eq!(prompts(&journal.reader()).len(), 3, "content has its own time");
+}
+
+#[test]
+fn the_key_of_a_days_pseudonyms_goes_with_the_last_of_its_content_whatever_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let kept = append_request(&mut journal, start(), "held");
+    append_request(&mut journal, start() + HOUR * 24, "the next day");
+    journal.flush().unwrap();
+    journal.place_hold(HoldSelector::Request(kept), "a case", ACTOR, start()).unwrap();
+    let days = || folders(&dir.path().join("keys/pseudonyms"));
+    assert_eq!(days(), ["2026-11-20.key", "2026-11-21.key"]);
+
+    // The day's end, 72 hours, and the period of a segment for what went on over midnight.
+    let just_before: Timestamp = "2026-11-24T00:59:59Z".parse().unwrap();
+    let report = sweep(&mut journal, just_before, policy()).unwrap();
+    assert_eq!((report.segments.len(), report.pseudonym_days), (1, 0));
+    assert!(days().contains(&"2026-11-20.key".to_owned()));
+    let at = just_before + SignedDuration::from_secs(1);
+    assert_eq!(
+        plan(&journal.segments().unwrap(), at, &policy()).pseudonyms_before,
+        Some("2026-11-21".parse().unwrap())
+    );
+    assert_eq!(sweep(&mut journal, at, policy()).unwrap().pseudonym_days, 1);
+    assert_eq!(days(), ["2026-11-21.key", "2026-11-24.key"]);
+    assert_eq!(sweep(&mut journal, at, policy()).unwrap().pseudonym_days, 0);
+    assert_eq!(prompts(&journal.reader()), ["held", "the next day"]);
+
+    let ledger = ledger(dir.path());
+    let told: Vec<_> = ledger.iter().filter(|line| line.contains(r#""type":"pseudonyms.disposed""#)).collect();
+    assert_eq!(told.len(), 1);
+    let digest = policy().digest();
+    for part in [r#""day":"2026-11-20""#, r#""reason":"content_ttl 72h""#, r#""actor":"a test""#, &digest] {
+        assert!(told[0].contains(part), "{}", told[0]);
+    }
 }
 
 #[test]

@@ -1,25 +1,27 @@
-//! Finds secrets in plain text: one automaton says where a rule could match, the rule decides there.
+//! Finds secrets in plain text: one automaton says where a rule could match, the rule decides there; scanners look at names and digits.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
-use crate::Error;
-use crate::rules::{Check, RULES, Start, joins_token};
+use crate::names::{self, Class};
+use crate::pii::{self, Addresses};
+use crate::rules::{Check, FAMILIES, Start, joins_token, token_start};
+use crate::slices::at_most;
+use crate::traits::Traits;
 use crate::value::{self, Form};
+use crate::{Error, assignments, marker};
 
-/// What a marker begins with; the rule's name and `]` follow.
-const MARKER: &str = "[REDACTED:";
+/// So many first bytes of an anchor go into the automaton, which is fast while it fits into the processor's cache; the rest is
+/// compared where they occur.
+const MAX_ANCHOR: usize = 5;
 
-/// A name is at most this long, so that looking for a marker's end is bounded.
-pub(crate) const MAX_NAME: usize = 64;
-
-/// So many first bytes of a secret go into the automaton; the rest is compared where they occur.
-const MAX_ANCHOR: usize = 16;
+/// Most bytes of text that a pattern is shown: longer than any key file.
+const MATCH_MAX: usize = 16 * 1024;
 
 /// A pattern is asked again this close to the end of what it matched last, in case a secret begins with the name or
 /// prefix that ended the match. Before that, its check has settled every match inside (see `rules`).
@@ -28,40 +30,48 @@ const OVERLAP: usize = 64;
 /// Everything that is looked for in text.
 pub(crate) struct Detector {
     automaton: AhoCorasick,
-    /// Which matcher each of the automaton's patterns belongs to.
-    owners: Vec<usize>,
+    /// Which matcher each of the automaton's patterns belongs to, and how long its anchor is.
+    owners: Vec<(usize, usize)>,
     matchers: Vec<Matcher>,
-    /// Every name that a marker can carry.
-    names: BTreeSet<Arc<str>>,
+    /// Finds what every name of a secret has in it.
+    names: AhoCorasick,
+    addresses: Addresses,
+    /// Every kind that a marker can carry.
+    kinds: BTreeSet<Arc<str>>,
 }
 
 /// A secret in a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Hit {
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
     pub(crate) range: Range<usize>,
-    pub(crate) rule: Arc<str>,
+    pub(crate) kind: Arc<str>,
+    /// What it is, if that is not what stands there: of a secret that is known by value and stands in another form.
+    pub(crate) known: Option<Arc<str>>,
 }
+
+/// Kinds that say how a secret was found rather than what it is: any other kind names it better.
+const GENERIC: &[&str] = &["password", "secret", "authorization", "cookie", "url-password"];
 
 /// One thing that is looked for. Where several find the same text, the first in [`Detector::matchers`] names it.
 struct Matcher {
-    name: Arc<str>,
-    kind: Kind,
+    kind: Arc<str>,
+    test: Test,
 }
 
-enum Kind {
+enum Test {
     Value(Form),
-    Pattern {
-        regex: Regex,
-        start: Start,
-        check: Check,
-    },
-    /// A marker left by an earlier scrubbing: what lies inside is no secret.
-    Marker,
+    Pattern { regex: LazyRegex, lead: usize, start: Start, check: Check },
+}
+
+/// An expression of the tables, compiled when it is first needed: few of them ever are.
+struct LazyRegex {
+    pattern: &'static str,
+    regex: OnceLock<Regex>,
 }
 
 /// What a matcher says about one occurrence of its anchor.
 struct Verdict {
-    /// What to redact, or to protect; `None` if it only looked like a secret.
+    /// What to redact; `None` if it only looked like a secret.
     found: Option<Range<usize>>,
     /// The matcher need not be asked again before this position.
     settled: usize,
@@ -70,84 +80,118 @@ struct Verdict {
 // === impl Detector ===
 
 impl Detector {
-    /// Looks for the rules of the table and for `secrets`, pairs of a name and a value.
-    pub(crate) fn new(secrets: &[(Arc<str>, String)]) -> Result<Self, Error> {
+    /// Looks for the rules of the tables, for such addresses, and for `secrets`, pairs of a name and a value.
+    pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses) -> Result<Self, Error> {
         let mut matchers = Vec::new();
-        let mut anchors: Vec<(Vec<u8>, usize)> = Vec::new();
+        let mut anchors: Vec<(Vec<u8>, (usize, usize))> = Vec::new();
+        let head = |anchor: &str| anchor.bytes().take(MAX_ANCHOR).collect::<Vec<_>>();
         for (name, secret) in secrets {
             for form in value::forms(secret) {
-                anchors.push((form.text.bytes().take(MAX_ANCHOR).collect(), matchers.len()));
-                matchers.push(Matcher { name: Arc::clone(name), kind: Kind::Value(form) });
+                anchors.push((head(&form.text), (matchers.len(), form.text.len())));
+                matchers.push(Matcher { kind: Arc::clone(name), test: Test::Value(form) });
             }
         }
-        for rule in RULES {
-            anchors.extend(rule.anchors.iter().map(|anchor| (anchor.as_bytes().to_vec(), matchers.len())));
-            let regex = Regex::new(&format!(r"\A(?:{})", rule.pattern))
-                .map_err(|source| Error::Rule { name: rule.name.to_owned(), source: Box::new(source) })?;
-            let kind = Kind::Pattern { regex, start: rule.start, check: rule.check };
-            matchers.push(Matcher { name: rule.name.into(), kind });
+        for rule in FAMILIES.iter().copied().flatten() {
+            anchors.extend(rule.anchors.iter().map(|anchor| (head(anchor), (matchers.len(), anchor.len()))));
+            let test = Test::Pattern {
+                regex: LazyRegex::new(rule.pattern),
+                lead: rule.lead,
+                start: rule.start,
+                check: rule.check,
+            };
+            matchers.push(Matcher { kind: rule.name.into(), test });
         }
-        let names = matchers.iter().map(|matcher| Arc::clone(&matcher.name)).collect();
-        anchors.push((MARKER.into(), matchers.len()));
-        matchers.push(Matcher { name: "marker".into(), kind: Kind::Marker });
-
         let (patterns, owners): (Vec<_>, Vec<_>) = anchors.into_iter().unzip();
-        let automaton =
-            AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(patterns)?;
-        Ok(Self { automaton, owners, matchers, names })
+        let anchors = automaton(patterns)?;
+        let named = [Class::Password, Class::Token, Class::Authorization, Class::Cookie]
+            .map(|class| assignments::kind(class).into());
+        let personal = pii::KINDS.iter().map(|kind| Arc::from(*kind));
+        let kinds = matchers.iter().map(|matcher| Arc::clone(&matcher.kind)).chain(named).chain(personal).collect();
+        Ok(Self { automaton: anchors, owners, matchers, names: automaton(names::STEMS)?, addresses, kinds })
     }
 
-    /// Every name that a marker can carry.
-    pub(crate) fn names(&self) -> &BTreeSet<Arc<str>> {
-        &self.names
+    /// Every kind that a marker can carry, in order.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(|kind| &**kind)
     }
 
-    /// The secrets in `text`, in order, none overlapping another.
-    pub(crate) fn find(&self, text: &str) -> Vec<Hit> {
-        self.scan(text).0
+    /// The kind of this name, which must be known.
+    pub(crate) fn kind(&self, name: &str) -> Arc<str> {
+        Arc::clone(self.kinds.get(name).expect("every scanner's kinds were put in"))
     }
 
-    /// Whether all of `text` is one marker.
-    pub(crate) fn is_marker(&self, text: &str) -> bool {
-        text.starts_with(MARKER) && self.marker_end(text, 0) == Some(text.len())
+    /// The secrets in `text`, of which `traits` are known, in order, none overlapping another.
+    pub(crate) fn scan(&self, text: &str, traits: Traits) -> Vec<Found> {
+        let markers = if traits.may_be_structured() { marker::markers(text) } else { Vec::new() };
+        if !markers.is_empty() {
+            // What a marker says of a secret must not be taken for the name of another.
+            let found = self.scan_plain(&masked(text, &markers), traits);
+            return settled(found, &markers);
+        }
+        let found = self.scan_plain(text, traits);
+        if found.is_empty() { found } else { settled(found, &[]) }
     }
 
-    /// The secrets in `text`, and how often a matcher was asked to find them.
-    fn scan(&self, text: &str) -> (Vec<Hit>, usize) {
+    fn scan_plain(&self, text: &str, traits: Traits) -> Vec<Found> {
         let mut found = Vec::new();
-        let mut markers = Vec::new();
+        self.matches(text, &mut found);
+        let mut add = |kind, range| found.push(Found { range, kind: self.kind(kind), known: None });
+        if traits.may_assign() && self.names.is_match(text) {
+            assignments::scan(text, &mut add);
+        }
+        if traits.may_be_personal() {
+            pii::scan(text, self.addresses, &mut add);
+        }
+        found
+    }
+
+    /// What the matchers find in `text`, the first in the tables first where several find the same. Returns how often one was asked.
+    fn matches(&self, text: &str, found: &mut Vec<Found>) -> usize {
+        let mut matched = Vec::new();
         let mut settled = Vec::new();
         let mut asked = 0;
         for anchor in self.automaton.find_overlapping_iter(text) {
+            let (owner, length) = self.owners[anchor.pattern().as_usize()];
             if settled.is_empty() {
                 settled.resize(self.matchers.len(), 0);
             }
-            let owner = self.owners[anchor.pattern().as_usize()];
-            if anchor.start() < settled[owner] {
+            let range = anchor.start()..anchor.start() + length;
+            if range.start < settled[owner] || range.end > text.len() {
                 continue;
             }
             asked += 1;
-            let Some(verdict) = self.ask(owner, text, anchor.range()) else { continue };
+            let Some(verdict) = self.ask(owner, text, range) else { continue };
             settled[owner] = verdict.settled;
-            match (verdict.found, &self.matchers[owner].kind) {
-                (Some(range), Kind::Marker) => markers.push(range),
-                (Some(range), _) => found.push((range, owner)),
-                (None, _) => {}
-            }
+            matched.extend(verdict.found.map(|range| (owner, range)));
         }
-        (self.settle(found, &markers), asked)
+        matched.sort_unstable_by_key(|(owner, _)| *owner);
+        found.extend(matched.into_iter().map(|(owner, range)| {
+            let Matcher { kind, test } = &self.matchers[owner];
+            let known = match test {
+                Test::Value(form) => Some(Arc::clone(&form.secret)),
+                Test::Pattern { .. } => None,
+            };
+            Found { range, kind: Arc::clone(kind), known }
+        }));
+        asked
     }
 
     /// Asks a matcher about an occurrence of its anchor.
     fn ask(&self, owner: usize, text: &str, anchor: Range<usize>) -> Option<Verdict> {
         let at = anchor.start;
-        match &self.matchers[owner].kind {
-            Kind::Value(form) => form.match_at(text, at).map(|end| Verdict { found: Some(at..end), settled: end }),
-            Kind::Pattern { regex, start, check } => {
+        match &self.matchers[owner].test {
+            Test::Value(form) => form.match_at(text, at).map(|end| Verdict { found: Some(at..end), settled: end }),
+            Test::Pattern { regex, lead, start, check } => {
+                let at = token_start(text.as_bytes(), at, *lead);
                 if !start.allows(text.as_bytes(), at) {
                     return None;
                 }
-                let rest = &text[at..];
+                let regex = regex.get();
+                let rest = at_most(text, at, MATCH_MAX);
+                // Most hits end here, and this allocates nothing.
+                if !regex.is_match(rest) {
+                    return None;
+                }
                 let captures = regex.captures(rest)?;
                 let secret = captures.name("secret").or(captures.get(0))?.range();
                 let passes = check.passes(&rest.as_bytes()[secret.start.max(anchor.len())..secret.end]);
@@ -155,52 +199,67 @@ impl Detector {
                 let settled = end.saturating_sub(OVERLAP).max(at + 1);
                 Some(Verdict { found: passes.then_some(start..end), settled })
             }
-            Kind::Marker => {
-                let end = self.marker_end(text, at)?;
-                Some(Verdict { found: Some(at..end), settled: end })
-            }
         }
-    }
-
-    /// Where the marker that begins at `at` ends, if it is one of ours.
-    fn marker_end(&self, text: &str, at: usize) -> Option<usize> {
-        let start = at + MARKER.len();
-        let rest = text.as_bytes().get(start..)?;
-        let length = rest.iter().take(MAX_NAME + 1).position(|&byte| byte == b']')?;
-        let name = str::from_utf8(&rest[..length]).ok()?;
-        self.names.contains(name).then_some(start + length + 1)
-    }
-
-    /// Drops what lies within a marker, and joins what overlaps: no part of a secret may stay.
-    fn settle(&self, mut found: Vec<(Range<usize>, usize)>, markers: &[Range<usize>]) -> Vec<Hit> {
-        found.retain(|(range, _)| {
-            let next = markers.partition_point(|marker| marker.end < range.end);
-            markers.get(next).is_none_or(|marker| range.start < marker.start)
-        });
-        found.sort_unstable_by_key(|(range, owner)| (range.start, Reverse(range.end), *owner));
-        let mut hits: Vec<Hit> = Vec::with_capacity(found.len());
-        for (range, owner) in found {
-            match hits.last_mut() {
-                Some(last) if range.start < last.range.end => last.range.end = last.range.end.max(range.end),
-                _ => hits.push(Hit { range, rule: Arc::clone(&self.matchers[owner].name) }),
-            }
-        }
-        hits
     }
 }
 
-// === impl Hit ===
+// === impl LazyRegex ===
 
-impl Hit {
-    /// What is kept in place of the secret.
-    pub(crate) fn marker(&self) -> String {
-        marker(&self.rule)
+impl LazyRegex {
+    fn new(pattern: &'static str) -> Self {
+        Self { pattern, regex: OnceLock::new() }
+    }
+
+    fn get(&self) -> &Regex {
+        self.regex.get_or_init(|| anchored(self.pattern).expect("a test compiles every rule of the tables"))
     }
 }
 
-/// What is kept in place of a secret that `rule` found.
-pub(crate) fn marker(rule: &str) -> String {
-    format!("{MARKER}{rule}]")
+fn automaton<I: IntoIterator<Item: AsRef<[u8]>>>(patterns: I) -> Result<AhoCorasick, aho_corasick::BuildError> {
+    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(patterns)
+}
+
+fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!(r"\A(?:{pattern})"))
+}
+
+/// `text` with a control character for every byte of the markers in it.
+fn masked(text: &str, markers: &[Range<usize>]) -> String {
+    let mut masked = String::with_capacity(text.len());
+    let mut at = 0;
+    for marker in markers {
+        masked.push_str(&text[at..marker.start]);
+        masked.extend(marker.clone().map(|_| marker::MASK));
+        at = marker.end;
+    }
+    masked + &text[at..]
+}
+
+/// Drops what lies within a marker, and joins what overlaps: no part of a secret may stay.
+fn settled(mut found: Vec<Found>, markers: &[Range<usize>]) -> Vec<Found> {
+    found.retain(|Found { range, .. }| {
+        let next = markers.partition_point(|marker| marker.end < range.end);
+        markers.get(next).is_none_or(|marker| range.start < marker.start)
+    });
+    found.sort_by(|a, b| (a.range.start, Reverse(a.range.end)).cmp(&(b.range.start, Reverse(b.range.end))));
+    let mut settled: Vec<Found> = Vec::with_capacity(found.len());
+    for next in found {
+        match settled.last_mut() {
+            Some(last) if next.range.start < last.range.end => {
+                last.range.end = last.range.end.max(next.range.end);
+                if is_generic(&last.kind) && !is_generic(&next.kind) {
+                    (last.kind, last.known) = (next.kind, next.known);
+                }
+            }
+            _ => settled.push(next),
+        }
+    }
+    settled
+}
+
+/// Whether a kind says how a secret was found rather than what it is, so that any other names it better.
+pub(crate) fn is_generic(kind: &str) -> bool {
+    GENERIC.contains(&kind)
 }
 
 // === impl Form ===
@@ -217,79 +276,5 @@ impl Form {
             !Start::Token.allows(text.as_bytes(), at) || next.is_some_and(joins_token)
         };
         if self.whole_token && touched() { None } else { Some(end) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn detector() -> Detector {
-        Detector::new(&[("own".into(), "abababababababab".to_owned())]).expect("the table compiles")
-    }
-
-    #[test]
-    fn work_is_linear_in_hostile_text() {
-        // Asked once, a pattern fails within bounds or settles what it matched: the number of times it is asked is what
-        // could grow faster than the text.
-        let detector = detector();
-        for unit in [
-            "eyJ",
-            "eyJaaaaaaaaaaaaaaa.",
-            "eyJaaaaaaaaaaaaaaa-",
-            "-----BEGIN RSA PRIVATE KEY-----\n",
-            "-----BEGIN ",
-            "sk-",
-            "sk-aaaaaaaaaaaaaaaaaaaaaaaaaaaa-",
-            "sk-proj-",
-            "SG.aaaaaaaaaaaaaaaaaaaa-",
-            "bearer ",
-            "bearer+",
-            "authorization:",
-            "cookie:",
-            "cookie:a=",
-            "api-key=",
-            "ghp_",
-            "AKIA",
-            "xoxb-",
-            "SK",
-            "://",
-            "://a:",
-            "hooks.slack.com/services/",
-            "ab",
-            "[REDACTED:",
-        ] {
-            let small = detector.scan(&unit.repeat(1 << 10)).1;
-            let large = detector.scan(&unit.repeat(1 << 14)).1;
-            assert!(large <= 20 * small.max(1), "{unit:?}: asked {small} times, then {large}");
-            assert!(large <= 4 << 14, "{unit:?}: asked {large} times");
-        }
-    }
-
-    #[test]
-    fn no_pattern_matches_nothing() {
-        for rule in RULES {
-            assert!(!Regex::new(rule.pattern).expect("the table compiles").is_match(""), "{}", rule.name);
-        }
-    }
-
-    #[test]
-    fn every_header_rule_is_in_the_table() {
-        for name in ["authorization", "cookie", "x-api-key"] {
-            let rule = crate::headers::rule_for(name).expect("a known header");
-            assert!(detector().names().contains(rule), "{rule}");
-        }
-    }
-
-    #[test]
-    fn overlapping_secrets_become_one_hit() {
-        let hits = detector().find("Bearer abababababababab0123456789");
-        assert_eq!(hits, [Hit { range: 7..33, rule: "bearer-token".into() }]);
-    }
-
-    #[test]
-    fn a_refused_match_hides_no_secret_behind_it() {
-        let text = "authorization:x-authorization: 8Ghq2LpWz0T";
-        assert_eq!(detector().find(text), [Hit { range: 31..42, rule: "authorization".into() }]);
     }
 }

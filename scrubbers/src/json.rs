@@ -1,6 +1,5 @@
 //! The strings of a JSON document, found without building a tree and without recursion.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 /// Iterates over the strings of a document in order. Ends with an error where the text is no JSON.
@@ -18,10 +17,14 @@ pub(crate) struct Strings<'a> {
     first: Option<Range<usize>>,
 }
 
-/// One string of a document. Ranges are those of contents, between the quotes and still escaped.
+/// One string or number of a document. Ranges are those of contents: of strings what is between the quotes, still escaped.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct StringToken {
+pub(crate) struct Token {
     pub(crate) content: Range<usize>,
+    /// Whether it is a key itself.
+    pub(crate) is_key: bool,
+    /// Whether it is a number, without quotes.
+    pub(crate) is_number: bool,
     /// The key whose value this string is, directly or as an element of a list.
     pub(crate) member: Option<Range<usize>>,
     /// The first string of an array of exactly two, for the second.
@@ -48,65 +51,22 @@ enum Expect {
     Nothing,
 }
 
-/// Whether `text` is a JSON object, array or string: what a string may hold that is worth walking.
-pub(crate) fn is_document(text: &str) -> bool {
-    matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'[' | b'"')) && is_valid(text)
+/// Whether `text` looks like a JSON object, array or string: what a string may hold that is worth walking.
+pub(crate) fn may_be_document(text: &str) -> bool {
+    matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
 }
 
 /// Whether `text` is one JSON value.
+#[cfg(test)]
 pub(crate) fn is_valid(text: &str) -> bool {
     Strings::new(text).all(|string| string.is_ok())
 }
 
-/// The text that a string's content stands for. A surrogate without its partner, which no text can hold, becomes U+FFFD.
-pub(crate) fn unescape(content: &str) -> Cow<'_, str> {
-    let Some(first) = content.find('\\') else { return Cow::Borrowed(content) };
-    let mut out = String::with_capacity(content.len());
-    out.push_str(&content[..first]);
-    let mut rest = &content[first..];
-    while let Some(escape) = rest.strip_prefix('\\') {
-        let (character, after) = unescape_one(escape);
-        out.push(character);
-        let plain = after.find('\\').unwrap_or(after.len());
-        out.push_str(&after[..plain]);
-        rest = &after[plain..];
-    }
-    Cow::Owned(out)
-}
-
 /// `text` as the content of a JSON string.
+#[cfg(test)]
 pub(crate) fn escape(text: &str) -> String {
     let quoted = serde_json::Value::from(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
-}
-
-/// Reads one escape, without its backslash; what follows it comes second.
-fn unescape_one(escape: &str) -> (char, &str) {
-    let simple = match escape.as_bytes().first() {
-        Some(b'n') => '\n',
-        Some(b't') => '\t',
-        Some(b'r') => '\r',
-        Some(b'b') => '\u{8}',
-        Some(b'f') => '\u{c}',
-        Some(b'u') => return unescape_unicode(&escape[1..]),
-        Some(&other) => char::from(other),
-        None => return (char::REPLACEMENT_CHARACTER, ""),
-    };
-    (simple, &escape[1..])
-}
-
-fn unescape_unicode(hex: &str) -> (char, &str) {
-    let unit = |hex: &str| hex.get(..4).and_then(|digits| u16::from_str_radix(digits, 16).ok());
-    let Some(high) = unit(hex) else { return (char::REPLACEMENT_CHARACTER, hex) };
-    let rest = &hex[4..];
-    let low = rest.strip_prefix("\\u").and_then(unit).filter(|low| (0xDC00..0xE000).contains(low));
-    match (high, low) {
-        (0xD800..0xDC00, Some(low)) => {
-            let pair = char::decode_utf16([high, low]).next();
-            (pair.and_then(Result::ok).unwrap_or(char::REPLACEMENT_CHARACTER), &rest[6..])
-        }
-        _ => (char::from_u32(u32::from(high)).unwrap_or(char::REPLACEMENT_CHARACTER), rest),
-    }
 }
 
 // === impl Strings ===
@@ -126,7 +86,7 @@ impl<'a> Strings<'a> {
     }
 
     /// Reads on to the next string; `None` at the document's end.
-    fn advance(&mut self) -> Result<Option<StringToken>, Malformed> {
+    fn advance(&mut self) -> Result<Option<Token>, Malformed> {
         loop {
             self.skip_whitespace();
             let Some(&byte) = self.json.get(self.at) else {
@@ -142,13 +102,14 @@ impl<'a> Strings<'a> {
                     self.expect = if self.inside(Container::Object) { Expect::Key } else { Expect::Value };
                 }
                 (Expect::Value | Expect::ValueOrEnd, b'"') => return self.string_value().map(Some),
+                (Expect::Value | Expect::ValueOrEnd, b'-' | b'0'..=b'9') => return self.number_value().map(Some),
                 (Expect::Value | Expect::ValueOrEnd, _) => self.other_value(byte)?,
                 _ => return Err(Malformed),
             }
         }
     }
 
-    fn key(&mut self) -> Result<StringToken, Malformed> {
+    fn key(&mut self) -> Result<Token, Malformed> {
         let content = self.string()?;
         self.skip_whitespace();
         if self.json.get(self.at) != Some(&b':') {
@@ -157,10 +118,10 @@ impl<'a> Strings<'a> {
         self.at += 1;
         self.expect = Expect::Value;
         self.member = Some(content.clone());
-        Ok(StringToken { content, member: None, partner: None })
+        Ok(Token { content, is_key: true, is_number: false, member: None, partner: None })
     }
 
-    fn string_value(&mut self) -> Result<StringToken, Malformed> {
+    fn string_value(&mut self) -> Result<Token, Malformed> {
         let content = self.string()?;
         let mut partner = None;
         if self.inside(Container::Array) {
@@ -172,7 +133,15 @@ impl<'a> Strings<'a> {
             }
         }
         self.value_ended();
-        Ok(StringToken { content, member: self.member.clone(), partner })
+        Ok(Token { content, is_key: false, is_number: false, member: self.member.clone(), partner })
+    }
+
+    fn number_value(&mut self) -> Result<Token, Malformed> {
+        self.begun += 1;
+        let start = self.at;
+        self.number()?;
+        let content = start..self.at;
+        Ok(Token { content, is_key: false, is_number: true, member: self.member.clone(), partner: None })
     }
 
     fn other_value(&mut self, byte: u8) -> Result<(), Malformed> {
@@ -197,7 +166,7 @@ impl<'a> Strings<'a> {
             b't' => self.literal(b"true")?,
             b'f' => self.literal(b"false")?,
             b'n' => self.literal(b"null")?,
-            _ => self.number()?,
+            _ => return Err(Malformed),
         }
         Ok(())
     }
@@ -290,7 +259,7 @@ impl<'a> Strings<'a> {
 }
 
 impl Iterator for Strings<'_> {
-    type Item = Result<StringToken, Malformed>;
+    type Item = Result<Token, Malformed>;
 
     /// After an error there is nothing more to ask for.
     fn next(&mut self) -> Option<Self::Item> {
@@ -304,12 +273,14 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::views::unescape;
 
     /// Contents of all strings, with the key and the partner of each.
     fn strings(json: &str) -> Vec<(&str, Option<&str>, Option<&str>)> {
         let text = |range: Range<usize>| &json[range];
         Strings::new(json)
             .map(|string| string.expect("valid"))
+            .filter(|string| !string.is_number)
             .map(|string| (text(string.content), string.member.map(text), string.partner.map(text)))
             .collect()
     }
@@ -336,12 +307,6 @@ mod tests {
             ("y", Some("f"), None),
         ];
         assert_eq!(strings(json), expected);
-    }
-
-    #[test]
-    fn escapes_are_read() {
-        assert_eq!(unescape(r#"a\n\"\\\/\u0073\ud83d\ude00\ud800z"#), "a\n\"\\/s😀\u{fffd}z");
-        assert!(matches!(unescape("plain"), Cow::Borrowed("plain")));
     }
 
     proptest! {

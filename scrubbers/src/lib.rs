@@ -1,28 +1,39 @@
 //! Finds and redacts secrets in JSON and text before anything is kept.
 //!
-//! A [`Scrubber`] is built once and shared. It replaces what it finds by `[REDACTED:<rule>]` and counts it in a
-//! [`Report`]. It knows secrets in three ways:
-//! - **by name**: the value of a header such as `authorization` or `cookie`, as an object member, as a pair
-//!   `["authorization", "…"]`, or as a line of text (`headers`);
-//! - **by pattern**: keys of well-known kinds, one table of rules (`rules`);
+//! A [`Scrubber`] is built once and shared. It replaces what it finds by `[KIND:k3f9a2]`, in which the six characters are the
+//! secret's [pseudonym](PseudonymKey), and counts it in a [`Report`]. It knows secrets in four ways:
+//! - **by form**: keys of well-known kinds, tables of rules (`rules`), and personal data (`pii`);
+//! - **by name**: what follows `password=`, `"apiKey":`, `Authorization:` or `Cookie:` (`names`, `assignments`);
+//! - **by structure**: members of JSON documents and pairs of a header's name and value (`finder`);
 //! - **by value**: secrets the caller hands over, in the encodings of `value`.
 //!
-//! JSON is walked token by token, without building a tree; only the contents of strings change, so the document keeps its
-//! shape. A string that holds JSON itself (tool arguments, `data:` lines of an SSE stream) is walked in the same way.
+//! What is wrapped is unwrapped first (`views`): strings of JSON, and JSON in strings; escapes of JSON and of URLs; base64 and hex. Only
+//! the place where a secret stands is overwritten, so a document keeps its shape.
 //!
 //! Time is linear in the input: one pass of an Aho-Corasick DFA finds where a rule could match, and an expression
 //! anchored there decides.
 
+mod assignments;
+mod candidate;
+mod checksums;
 mod detector;
 mod error;
-mod headers;
+mod finder;
 mod json;
+mod marker;
+mod names;
+mod pii;
+mod pseudonym;
 mod report;
-mod rewritten;
 mod rules;
 mod scrubber;
+mod slices;
+mod traits;
 mod value;
+mod views;
 
 pub use error::Error;
+pub use pii::Addresses;
+pub use pseudonym::PseudonymKey;
 pub use report::Report;
 pub use scrubber::{Builder, Scrubber};

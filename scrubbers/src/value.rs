@@ -1,9 +1,9 @@
 //! The forms in which a secret known by its value may turn up.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Below this many bytes a secret is redacted only where it stands as a whole token: a short value such as `test` is also
 /// a part of many words. From this length on it is redacted wherever its bytes occur.
@@ -13,23 +13,19 @@ const ANYWHERE_FROM: usize = 8;
 /// those of a shorter one say too little.
 const BASE64_FROM: usize = 12;
 
-/// What `encodeURIComponent` leaves alone, less the marks that other encoders escape.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// One spelling of a secret.
 pub(crate) struct Form {
     /// The exact text to look for.
     pub(crate) text: String,
+    /// What it is a spelling of.
+    pub(crate) secret: Arc<str>,
     /// Whether it counts only where no letter, digit, `_` or `-` touches it.
     pub(crate) whole_token: bool,
 }
 
-/// All spellings of `secret` that are looked for: itself, JSON-escaped, percent-encoded, and in base64.
+/// All spellings of `secret` that are looked for: itself, and what it is in the base64 of a longer text. Escapes are taken away before.
 pub(crate) fn forms(secret: &str) -> Vec<Form> {
-    let mut texts = BTreeSet::from([secret.to_owned(), crate::json::escape(secret)]);
-    let encoded = utf8_percent_encode(secret, UNRESERVED).to_string();
-    texts.insert(lowercase_escapes(&encoded));
-    texts.insert(encoded);
+    let mut texts = BTreeSet::from([secret.to_owned()]);
     if secret.len() >= BASE64_FROM {
         for offset in 0..3 {
             texts.insert(base64_within(secret, offset, &STANDARD_NO_PAD));
@@ -37,20 +33,8 @@ pub(crate) fn forms(secret: &str) -> Vec<Form> {
         }
     }
     let whole_token = secret.len() < ANYWHERE_FROM;
-    texts.into_iter().map(|text| Form { text, whole_token }).collect()
-}
-
-/// `%2F` as `%2f`, the rest as it is.
-fn lowercase_escapes(encoded: &str) -> String {
-    let mut parts = encoded.split('%');
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (hex, rest) = part.split_at(2);
-        out.push('%');
-        out.push_str(&hex.to_ascii_lowercase());
-        out.push_str(rest);
-    }
-    out
+    let secret: Arc<str> = secret.into();
+    texts.into_iter().map(|text| Form { text, secret: Arc::clone(&secret), whole_token }).collect()
 }
 
 /// The characters that `secret` contributes to the base64 of a longer value in which it begins `offset` bytes after a
@@ -80,13 +64,6 @@ mod tests {
                 assert!(forms(secret).iter().any(|form| encoded.contains(&form.text)), "{before:?} {after:?}");
             }
         }
-    }
-
-    #[test]
-    fn both_cases_of_percent_escapes_are_forms() {
-        let texts: Vec<_> = forms("pass/wörd").into_iter().map(|form| form.text).collect();
-        assert!(texts.contains(&"pass%2Fw%C3%B6rd".to_owned()), "{texts:?}");
-        assert!(texts.contains(&"pass%2fw%c3%b6rd".to_owned()), "{texts:?}");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! JSON documents: by name, by value, nested, and what stays untouched.
 
+mod support;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use scrubbers::{Error, Scrubber};
 use serde_json::json;
+use support::{key, named};
 
 const OWN: &str = "p/w+ör\"d=with~odd chars";
 
@@ -13,9 +16,12 @@ fn scrubber() -> Scrubber {
 
 fn scrub(json: &str) -> String {
     let mut scrubbed = json.to_owned();
-    scrubber().scrub_json(&mut scrubbed);
+    scrubber().scrub_json(&mut scrubbed, &key());
     assert!(serde_json::from_str::<serde_json::Value>(&scrubbed).is_ok(), "{scrubbed} is no JSON");
-    scrubbed
+    let once = scrubbed.clone();
+    scrubber().scrub_json(&mut scrubbed, &key());
+    assert_eq!(scrubbed, once, "scrubbed again it is another");
+    named(&once)
 }
 
 fn token() -> String {
@@ -30,12 +36,11 @@ fn headers_are_known_by_name() {
         (r#"{"proxy_authorization" : "Basic eA=="}"#, r#"{"proxy_authorization" : "Basic [REDACTED:authorization]"}"#),
         (r#"{"\u0063ookie":"a"}"#, r#"{"\u0063ookie":"[REDACTED:cookie]"}"#),
         (r#"{"set-cookie":["a=1","b=2"]}"#, r#"{"set-cookie":["[REDACTED:cookie]","[REDACTED:cookie]"]}"#),
-        (r#"[["x-api-key", "k"],["b","c"]]"#, r#"[["x-api-key", "[REDACTED:api-key]"],["b","c"]]"#),
+        (r#"[["x-api-key", "k"],["b","c"]]"#, r#"[["x-api-key", "[REDACTED:secret]"],["b","c"]]"#),
         (r#"{"h":["Cookie","a=1"]}"#, r#"{"h":["Cookie","[REDACTED:cookie]"]}"#),
-        (r#"{"x-goog-api-key":"a\"b"}"#, r#"{"x-goog-api-key":"[REDACTED:api-key]"}"#),
+        (r#"{"x-goog-api-key":"a\"b"}"#, r#"{"x-goog-api-key":"[REDACTED:secret]"}"#),
     ] {
         assert_eq!(scrub(input), expected);
-        assert_eq!(scrub(expected), expected);
     }
 }
 
@@ -51,7 +56,7 @@ fn nothing_else_changes() {
     ] {
         let mut scrubbed = json.to_owned();
         let place = scrubbed.as_ptr();
-        assert!(scrubber().scrub_json(&mut scrubbed).is_empty(), "{scrubbed}");
+        assert!(scrubber().scrub_json(&mut scrubbed, &key()).is_empty(), "{scrubbed}");
         assert_eq!((scrubbed.as_str(), scrubbed.as_ptr()), (json, place));
     }
 }
@@ -64,7 +69,7 @@ fn own_secrets_are_found_in_every_form() {
         assert_eq!(scrub(&document), r#"{"a":"before [REDACTED:own-key] after"}"#, "{form}");
     }
     for encoded in [STANDARD.encode(OWN), URL_SAFE.encode(OWN), STANDARD.encode(format!("user:{OWN}"))] {
-        let scrubbed = scrubber().scrub_text(&encoded).into_owned();
+        let scrubbed = named(&scrubber().scrub_text(&encoded, &key()));
         assert!(scrubbed.contains("[REDACTED:own-key]"), "{scrubbed}");
         // What is left holds at most the neighbours and the bits shared with them.
         assert!(scrubbed.len() <= "[REDACTED:own-key]".len() + 12, "{scrubbed}");
@@ -88,9 +93,9 @@ fn sse_and_json_lines_are_json() {
             "event: x\ndata: {{\"cookie\":\"{cookie}\"}}\r\n\n: note\ndata:[[\"api-key\",\"{key}\"]]\n{{\"cookie\":\"{cookie}\"}}"
         )
     };
-    let (raw, expected) = (stream("hunter2", "hunter3"), stream("[REDACTED:cookie]", "[REDACTED:api-key]"));
+    let (raw, expected) = (stream("hunter2", "hunter3"), stream("[REDACTED:cookie]", "[REDACTED:secret]"));
     assert_eq!(scrub(&json!({ "bytes": raw }).to_string()), json!({ "bytes": expected }).to_string());
-    assert_eq!(scrubber().scrub_text(&raw), expected);
+    assert_eq!(named(&scrubber().scrub_text(&raw, &key())), expected);
 }
 
 #[test]
@@ -101,12 +106,12 @@ fn a_deep_document_is_walked() {
     for document in [arrays, objects] {
         let expected = document.replace(&token(), "[REDACTED:github-token]");
         let mut scrubbed = document.clone();
-        assert_eq!(scrubber().scrub_json(&mut scrubbed).count("github-token"), 1);
-        assert_eq!(scrubbed, expected);
+        assert_eq!(scrubber().scrub_json(&mut scrubbed, &key()).count("github-token"), 1);
+        assert_eq!(named(&scrubbed), expected);
         let nested = json!({ "arguments": document }).to_string();
         let mut scrubbed = nested.clone();
-        assert_eq!(scrubber().scrub_json(&mut scrubbed).count("github-token"), 1);
-        assert_eq!(scrubbed, json!({ "arguments": expected }).to_string());
+        assert_eq!(scrubber().scrub_json(&mut scrubbed, &key()).count("github-token"), 1);
+        assert_eq!(named(&scrubbed), json!({ "arguments": expected }).to_string());
     }
 }
 
@@ -121,27 +126,33 @@ fn beyond_the_deepest_walk_patterns_still_apply() {
 #[test]
 fn broken_json_is_scrubbed_as_text() {
     let mut cut = format!("{{\"x-api-key\":\"{0}\",\"b\":\"{0}", "k1".repeat(8).replace("k1", &token()[4..16]));
-    let report = scrubber().scrub_json(&mut cut);
-    assert!(cut.starts_with("{\"x-api-key\":\"[REDACTED:api-key]\",\"b\":\""), "{cut}");
-    assert_eq!(report.iter().collect::<Vec<_>>(), [("api-key", 1)]);
+    let report = scrubber().scrub_json(&mut cut, &key());
+    assert!(named(&cut).starts_with("{\"x-api-key\":\"[REDACTED:secret]\",\"b\":\""), "{cut}");
+    assert_eq!(report.iter().collect::<Vec<_>>(), [("secret", 1)]);
 }
 
 #[test]
 fn markers_are_left_alone_and_shield_nothing() {
     // Secrets that are words of a marker.
-    let builder = Scrubber::builder().secret("cookie-word", "cookie").secret("marker-word", "REDACTED");
+    let builder = Scrubber::builder().secret("cookie-word", "cookie").secret("jwt", "JWT");
     let scrubber = builder.build().expect("valid");
-    let once = scrubber.scrub_text("the cookie, REDACTED").into_owned();
-    assert_eq!(once, "the [REDACTED:cookie-word], [REDACTED:marker-word]");
-    assert_eq!(scrubber.scrub_text(&once), once);
-    // What only looks like a marker: no rule is called so.
+    let scrub = |text: &str| scrubber.scrub_text(text, &key()).into_owned();
+    let once = scrub("the cookie, JWT");
+    assert_eq!(named(&once), "the [REDACTED:cookie-word], [REDACTED:jwt]");
+    assert_eq!(scrub(&once), once);
+    // What only looks like a marker: no kind is called so, or no token looks so.
     let secret = format!("sk-{}", "0123456789abcdef".repeat(2));
-    assert_eq!(
-        scrubber.scrub_text(&format!("[REDACTED:{secret}]")),
-        "[[REDACTED:marker-word]:[REDACTED:openai-api-key]]"
-    );
-    let mut header = format!(r#"{{"cookie":"[REDACTED:{secret}]"}}"#);
-    scrubber.scrub_json(&mut header);
+    for (text, expected) in [
+        (format!("[REDACTED:{secret}]"), "[REDACTED:[REDACTED:deepseek-key]]"),
+        (format!("[JWT:{secret}]"), "[[REDACTED:jwt]:[REDACTED:deepseek-key]]"),
+        (format!("[JWT:abcdef] {secret}"), "[REDACTED:jwt] [REDACTED:deepseek-key]"),
+        (format!("[JWT:abcdef]{secret}"), "[REDACTED:jwt][REDACTED:deepseek-key]"),
+        ("[NONE:abcdef] [jwt:abcdef]".to_owned(), "[NONE:abcdef] [jwt:abcdef]"),
+    ] {
+        assert_eq!(named(&scrub(&text)).replace("[REDACTED:none]", "[NONE:abcdef]"), expected, "{text}");
+    }
+    let mut header = format!(r#"{{"cookie":"[JWT:{secret}]"}}"#);
+    scrubber.scrub_json(&mut header, &key());
     assert!(!header.contains(&secret), "{header}");
 }
 
@@ -160,5 +171,6 @@ fn secrets_that_cannot_be_used_are_refused() {
     for name in ["", "Key", "a]b", &"a".repeat(65)] {
         assert!(matches!(build(name, "value"), Err(Error::Name(_))), "{name}");
     }
-    assert_eq!(build("key", "file-content\n").expect("valid").scrub_text("<file-content>"), "<[REDACTED:key]>");
+    let scrubber = build("key", "file-content\n").expect("valid");
+    assert_eq!(named(&scrubber.scrub_text("<file-content>", &key())), "<[REDACTED:key]>");
 }

@@ -17,10 +17,10 @@ pub struct Disposal {
     pub n: u64,
     /// When it was destroyed.
     pub at: Timestamp,
-    /// `segment.disposed`, `hold.disposed`, `summaries.disposed` or `ledger.disposed`.
+    /// `segment.disposed`, `hold.disposed`, `summaries.disposed`, `pseudonyms.disposed` or `ledger.disposed`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The segment's name, the day of summaries or the month of the ledger.
+    /// The segment's name, the day of summaries or pseudonyms or the month of the ledger.
     pub what: String,
     /// When its period began.
     pub opened_at: Option<Timestamp>,
@@ -51,6 +51,8 @@ pub struct Plan {
     pub end_first: Option<String>,
     /// The first UTC day whose summaries are kept.
     pub summaries_before: Option<Date>,
+    /// The first UTC day whose pseudonyms keep their key.
+    pub pseudonyms_before: Option<Date>,
     /// The first day of the first UTC month whose ledger is kept.
     pub ledger_before: Option<Date>,
     /// What all segments take on disk, in bytes.
@@ -78,6 +80,8 @@ pub struct Sweep {
     pub holds_released: usize,
     /// How many days of summaries are gone.
     pub summary_days: usize,
+    /// Of how many days the key of the pseudonyms is gone.
+    pub pseudonym_days: usize,
     /// How many months of the ledger are gone.
     pub ledger_months: usize,
     /// Whether there was more than `max_bytes`.
@@ -196,6 +200,7 @@ impl From<&retention::Plan> for Plan {
             segments: plan.segments.iter().map(Due::from).collect(),
             end_first: plan.end_first.clone(),
             summaries_before: plan.summaries_before,
+            pseudonyms_before: plan.pseudonyms_before,
             ledger_before: plan.ledger_before,
             bytes: plan.bytes,
             bytes_kept: plan.bytes_kept,
@@ -216,6 +221,7 @@ impl Sweep {
             segments: report.segments.iter().map(Due::from).collect(),
             holds_released: report.holds_released,
             summary_days: report.summary_days,
+            pseudonym_days: report.pseudonym_days,
             ledger_months: report.ledger_months,
             max_bytes_struck: report.max_bytes_struck,
             failed: None,

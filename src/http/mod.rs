@@ -14,7 +14,7 @@ pub mod turns;
 
 use std::sync::Arc;
 
-use scrubbers::Scrubber;
+use scrubbers::{PseudonymKey, Scrubber};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -67,6 +67,6 @@ impl App {
 
     /// `error` without the secrets that a worker or an upstream may have quoted in it.
     pub fn presentable(&self, error: ApiError) -> ApiError {
-        error.map_quoted(|text| self.scrubber.scrub_text(text).into_owned())
+        error.map_quoted(|text| self.scrubber.scrub_text(text, PseudonymKey::of_this_process()).into_owned())
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use journal::{EventBody, Outcome};
+use journal::{Counts, EventBody, Outcome};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
@@ -30,6 +30,7 @@ const JOURNAL_FLUSH: &str = "codex_proxy_journal_flush_seconds";
 const JOURNAL_FLUSH_ERRORS: &str = "codex_proxy_journal_flush_errors_total";
 const JOURNAL_DROPPED: &str = "codex_proxy_journal_dropped_events_total";
 const JOURNAL_BACKPRESSURE: &str = "codex_proxy_journal_backpressure_seconds_total";
+const SCRUBBED: &str = "codex_proxy_scrubbed_total";
 const READY: &str = "codex_proxy_ready";
 const DRAINING: &str = "codex_proxy_draining";
 const BUILD_INFO: &str = "codex_proxy_build_info";
@@ -107,6 +108,17 @@ impl Metrics {
             metrics.initialise();
         });
         Ok(metrics)
+    }
+
+    /// With a series for each kind of secret that can be redacted.
+    #[must_use]
+    pub fn with_kinds<'a>(self, kinds: impl IntoIterator<Item = &'a str>) -> Self {
+        self.with(|| {
+            for kind in kinds {
+                counter!(SCRUBBED, "kind" => kind.to_owned()).absolute(0);
+            }
+        });
+        self
     }
 
     /// The Prometheus text exposition, families and series in a stable order.
@@ -207,6 +219,17 @@ impl Metrics {
     /// The journal could not be written.
     pub(crate) fn on_journal_error(&self) {
         self.with(|| counter!(JOURNAL_FLUSH_ERRORS).increment(1));
+    }
+
+    /// So much was redacted from an event of the journal. The kinds are the scrubber's own names.
+    pub(crate) fn on_scrubbed(&self, counts: &Counts) {
+        if !counts.is_empty() {
+            self.with(|| {
+                for (kind, count) in counts.iter() {
+                    counter!(SCRUBBED, "kind" => kind.to_owned()).increment(count);
+                }
+            });
+        }
     }
 
     /// What the journal says of itself.
@@ -325,6 +348,7 @@ fn describe() {
         "Events that are not in the journal: it could not be written, or the scrubber withheld them. Must stay 0."
     );
     describe_counter!(JOURNAL_BACKPRESSURE, "Time that requests waited for the journal, in whole seconds.");
+    describe_counter!(SCRUBBED, "Secrets and personal data redacted from events of the journal, by kind.");
     describe_gauge!(READY, "1 while a worker takes turns.");
     describe_gauge!(DRAINING, "1 once the service was told to stop.");
     describe_gauge!(BUILD_INFO, "Constant 1.");
@@ -353,6 +377,17 @@ mod tests {
         }
         let names: Vec<&str> = rendered.lines().filter(|line| line.starts_with("# HELP")).collect();
         assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn what_is_redacted_is_counted_by_kind() {
+        let metrics = Metrics::new([]).unwrap().with_kinds(["email", "jwt"]);
+        metrics.on_scrubbed(&[("jwt", 2)].into_iter().collect());
+        metrics.on_scrubbed(&[("jwt", 1)].into_iter().collect());
+        let rendered = metrics.render();
+        for series in [r#"codex_proxy_scrubbed_total{kind="jwt"} 3"#, r#"codex_proxy_scrubbed_total{kind="email"} 0"#] {
+            assert!(rendered.contains(series), "{series} is not in\n{rendered}");
+        }
     }
 
     #[test]

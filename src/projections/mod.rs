@@ -1,7 +1,8 @@
 //! What anyone wants to know, folded from the events: metrics, the access log, the log of the service's life.
 //!
-//! Nothing else in this crate increments a metric or writes a log line about a request. (The journal's own measures of itself
-//! are exempt.) Projections see each event before it is scrubbed; log lines are scrubbed on their way out.
+//! Nothing else in this crate increments a metric or writes a log line about a request. (The journal's own measures of itself,
+//! and what was redacted on the way into it, are exempt.) Projections see each event before it is scrubbed; log lines are scrubbed
+//! on their way out.
 
 mod access_log;
 mod lifecycle_log;

@@ -20,7 +20,7 @@ struct Bench {
     gate: Arc<Gate>,
 }
 
-/// A scrubber in which the thread hangs while it is shut.
+/// A scrubber in which the thread hangs while it is shut. It counts a word and leaves it.
 #[derive(Default)]
 struct Gate {
     shut: Mutex<bool>,
@@ -28,9 +28,11 @@ struct Gate {
 }
 
 impl Scrub for Gate {
-    fn scrub(&self, _: &mut String) {
+    fn scrub(&self, _: &DayKey, json: &mut String) -> Counts {
         let shut = self.shut.lock().unwrap();
         drop(self.moved.wait_while(shut, |shut| *shut).unwrap());
+        let found = json.matches("hunter2").count() as u64;
+        [("word", found)].into_iter().filter(|(_, count)| *count > 0).collect()
     }
 }
 
@@ -120,6 +122,54 @@ fn stderr(line: impl Into<String>) -> EventBody {
 fn audit() -> EventBody {
     let read = AuditRead { actor: "a".into(), action: "list".into(), filter: String::new(), via: "socket".into() };
     EventBody::AuditRead(read)
+}
+
+#[tokio::test]
+async fn a_day_whose_key_cannot_be_made_yet_loses_no_event() {
+    let bench = Bench::new();
+    let in_the_way = bench.dir.path().join("keys/pseudonyms");
+    fs::write(&in_the_way, "").unwrap();
+    bench.recorder.record(None, stderr("one")).await;
+    bench.until_healthy(false).await;
+    fs::remove_file(in_the_way).unwrap();
+    bench.until_settled().await;
+    assert_eq!(bench.metric(r#"codex_proxy_journal_dropped_events_total{reason="withheld"}"#).to_bits(), 0);
+    let (lines, lost) = bench.end().await;
+    assert_events(&lines, &["segment.opened", "one"]);
+    assert_eq!(lost, 0);
+}
+
+#[test]
+fn the_events_of_a_day_show_the_same_secret_by_the_same_token() {
+    let dir = tempfile::tempdir().unwrap();
+    let scrubber = Scrubber::builder().secret("own-key", "s3cret/val+\"ue").build().unwrap();
+    let mut journal = Journal::open(dir.path(), Options::default(), Arc::new(ScrubEvents(Arc::new(scrubber)))).unwrap();
+    let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
+    let said = ["raw s3cret/val+\"ue", "x=s3cret%2Fval%2B%22ue", r#"{"a":"s3cret/val+\"ue"}"#, "s3cret/val+\"ue"];
+    for (line, hours) in said.into_iter().zip([0, 1, 2, 12]) {
+        let at = noon + jiff::SignedDuration::from_hours(hours);
+        let request = format!("{:012x}70008000000000000001", at.as_millisecond()).parse().unwrap();
+        journal.append(&Draft { at, request: Some(request), body: stderr(line) }).unwrap();
+    }
+    journal.flush().unwrap();
+    let lines = journal.reader().events(Selection::default()).map(|line| line.unwrap().text);
+    let tokens: Vec<_> =
+        lines.filter_map(|line| Some(line.split_once("[OWN_KEY:")?.1.split_once(']')?.0.to_owned())).collect();
+    assert_eq!(tokens.len(), 4, "{tokens:?}");
+    assert!(tokens[0] == tokens[1] && tokens[1] == tokens[2] && tokens[2] != tokens[3], "{tokens:?}");
+}
+
+#[tokio::test]
+async fn what_was_redacted_is_counted_once_it_is_in_the_journal() {
+    let bench = Bench::new();
+    for line in ["hunter2 and hunter2", "nothing", "hunter2"] {
+        bench.recorder.record(None, stderr(line)).await;
+    }
+    bench.recorder.record_durably(None, stderr("hunter2")).await.unwrap();
+    assert_eq!(bench.metric(r#"codex_proxy_scrubbed_total{kind="word"}"#).to_bits(), 4.0_f64.to_bits());
+    let (lines, _) = bench.end().await;
+    let counts = lines.iter().filter_map(|line| line.split_once(r#""scrubbed":"#)).map(|(_, counts)| counts);
+    assert_eq!(counts.collect::<Vec<_>>(), [r#"{"word":2}}"#, r#"{"word":1}}"#, r#"{"word":1}}"#]);
 }
 
 #[tokio::test]

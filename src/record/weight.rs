@@ -49,6 +49,7 @@ pub(super) fn weight(body: &EventBody) -> usize {
         | EventBody::HoldCarried(_)
         | EventBody::HoldDisposed(_)
         | EventBody::SummariesDisposed(_)
+        | EventBody::PseudonymsDisposed(_)
         | EventBody::LedgerDisposed(_)
         | EventBody::PolicyChanged { .. }
         | EventBody::KeyRotated { .. }

@@ -107,30 +107,52 @@ impl WriterLoop {
     fn append(&mut self, draft: &Draft) {
         self.taken += 1;
         self.expect_flush(age(draft));
-        let entry = match self.call(Some(draft.at), |journal| journal.entry(draft)) {
-            Ok(entry) => entry,
-            Err(error) => {
+        let entry = match self.until_it_works(draft, |journal| journal.entry(draft)) {
+            Some(Ok(entry)) => entry,
+            Some(Err(error)) => {
                 self.status.withhold();
                 return tracing::error!(%error, "an event was withheld from the journal");
             }
+            None => return self.status.give_up(),
         };
+        if self.until_it_works(draft, |journal| journal.append_entry(&entry)).is_none() {
+            return self.status.give_up();
+        }
+        self.projections.metrics().on_scrubbed(entry.scrubbed());
+    }
+
+    /// Tries again for as long as the journal fails; `None` if it was given up. What the scrubber withholds says nothing of the
+    /// journal, and is the one error that comes back.
+    fn until_it_works<T>(
+        &mut self,
+        draft: &Draft,
+        mut attempt: impl FnMut(&mut Journal) -> Result<T, journal::Error>,
+    ) -> Option<Result<T, journal::Error>> {
         while !self.status.gave_up() {
-            match self.call(Some(draft.at), |journal| journal.append_entry(&entry)) {
-                Ok(_) => return,
-                Err(error) => self.failed(&error),
+            match self.call(Some(draft.at), &mut attempt) {
+                Err(error) if !matches!(error, journal::Error::Scrub { .. }) => self.failed(&error),
+                result => return Some(result),
             }
             if !self.status.gave_up() {
                 std::thread::sleep(RETRY_PAUSE);
             }
         }
-        self.status.give_up();
+        None
     }
 
     /// Appends and flushes. The projections learn of the event only if that worked.
     fn append_durably(&mut self, draft: &Draft) -> Result<(), journal::Error> {
         self.taken += 1;
-        match self.call(Some(draft.at), |journal| journal.append(draft)) {
-            Ok(_) => self.flush()?,
+        let appended = self.call(Some(draft.at), |journal| {
+            let entry = journal.entry(draft)?;
+            journal.append_entry(&entry)?;
+            Ok(entry)
+        });
+        match appended {
+            Ok(entry) => {
+                self.projections.metrics().on_scrubbed(entry.scrubbed());
+                self.flush()?;
+            }
             Err(error) => {
                 // What the scrubber withholds says nothing of the journal.
                 if matches!(error, journal::Error::Scrub { .. }) {

@@ -93,7 +93,7 @@ async fn health(proxy: &Proxy) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_faster_than_we_are_does_not_put_the_deadline_off() {
-    let proxy = start(&[("PROXY_TIMEOUT_MS", "500")]).await;
+    let proxy = start(&[("PROXY_TIMEOUT_MS", "3000")]).await;
     let body = proxy.chat(&ask_stream("burst:3000000")).send().await.unwrap().text().await.unwrap();
     let (events, done) = stream_events(&body);
     assert_eq!((events.last().unwrap()["error"]["code"].as_str(), done), (Some("worker_request_timeout"), false));

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 
 use jiff::Timestamp;
-use journal::{Frame, RequestId, RequestReceived, ResponseFinished};
+use journal::{Counts, Frame, RequestId, RequestReceived, ResponseFinished};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -36,7 +36,7 @@ pub(crate) struct Description {
     pub(crate) direction: Option<Direction>,
     /// How much content it carries, as it is kept.
     pub(crate) bytes: Option<usize>,
-    /// What it says, on one line.
+    /// What it says, and what was redacted from it, on one line.
     pub(crate) text: String,
 }
 
@@ -65,6 +65,8 @@ struct AnyEvent<'a> {
     kind: Cow<'a, str>,
     #[serde(borrow)]
     data: &'a RawValue,
+    #[serde(default)]
+    scrubbed: Counts,
 }
 
 /// Data of `response.chunk`.
@@ -104,7 +106,7 @@ impl Describer {
             ))
         })?;
         let data = event.data.get();
-        let (direction, bytes, text) = match &*event.kind {
+        let (direction, bytes, mut text) = match &*event.kind {
             "request.received" => received(data),
             "response.started" => Ok((Some(Direction::ProxyToClient), None, plain(data, EXCERPT))),
             "response.chunk" => chunk(data),
@@ -115,7 +117,10 @@ impl Describer {
         }
         // Known by its type and different in its data: as it stands, then.
         .unwrap_or_else(|_| (None, None, plain(data, 2 * EXCERPT)));
-        let AnyEvent { seq, at, request, kind, .. } = event;
+        let AnyEvent { seq, at, request, kind, scrubbed, .. } = event;
+        if !scrubbed.is_empty() {
+            text.push_str(&plain(&format!("  · {scrubbed} redacted"), EXCERPT));
+        }
         Ok(Description { seq, at, request, kind: plain(&kind, EXCERPT), direction, bytes, text })
     }
 
@@ -232,6 +237,13 @@ mod tests {
         assert_eq!(describe(&mut describer, "rpc.sent", refusal).text, r#"error to approve id 3  {"code":-32601}"#);
         assert_eq!(describe(&mut describer, "rpc.received", answer).text, "answer id 3  {}");
         assert!(describer.calls.is_empty());
+    }
+
+    #[test]
+    fn what_was_redacted_is_counted() {
+        let line =
+            r#"{"seq":7,"at":"2026-11-23T12:00:00Z","type":"worker.stderr","data":{},"scrubbed":{"email":2,"jwt":1}}"#;
+        assert_eq!(Describer::default().describe(line).unwrap().text, "{}  · 2 email, 1 jwt redacted");
     }
 
     #[test]

@@ -70,7 +70,7 @@ impl Entry {
             "segment.opened" => self.word("segment"),
             "segment.disposed" | "hold.disposed" => self.told(&["segment"], &["reason", "actor"]),
             "segment.sealed" | "hold.carried" => self.told(&["segment"], &[]),
-            "summaries.disposed" => self.told(&["day"], &["reason", "actor"]),
+            "summaries.disposed" | "pseudonyms.disposed" => self.told(&["day"], &["reason", "actor"]),
             "ledger.disposed" => self.told(&["month"], &["reason", "actor"]),
             "segment.quarantined" => self.told(&["segment", "what"], &[]),
             "hold.lifted" => self.told(&["hold"], &["reason", "actor"]),

@@ -87,6 +87,7 @@ pub(crate) fn print_plan(lines: Lines, json: bool) -> Result<(), Failure> {
     }
     let before = |date: Option<jiff::civil::Date>| date.map_or_else(none, |date| format!("those before {date}"));
     output.line(&format!("summaries  {}", before(plan.summaries_before)))?;
+    output.line(&format!("pseudonyms {}", before(plan.pseudonyms_before)))?;
     output.line(&format!("ledger     {}", before(plan.ledger_before)))?;
     output.line(&format!("next       {}", plan.next_due.map_or_else(none, moment)))?;
     print_dues(&plan.segments, output)?.end()
@@ -134,11 +135,12 @@ fn facts(status: &Status) -> Vec<String> {
 
 /// What a sweep did, in a few words.
 fn did(sweep: &Sweep) -> String {
-    let Sweep { segments, holds_released, summary_days, ledger_months, .. } = sweep;
+    let Sweep { segments, holds_released, summary_days, pseudonym_days, ledger_months, .. } = sweep;
     let bytes: u64 = segments.iter().map(|due| due.bytes).sum();
     let mut parts = vec![format!("{} segments disposed of, {}", segments.len(), size(bytes))];
     parts.extend((*holds_released > 0).then(|| format!("{holds_released} released from holds")));
     parts.extend((*summary_days > 0).then(|| format!("{summary_days} days of summaries")));
+    parts.extend((*pseudonym_days > 0).then(|| format!("the pseudonyms' keys of {pseudonym_days} days")));
     parts.extend((*ledger_months > 0).then(|| format!("{ledger_months} months of the ledger")));
     parts.extend(sweep.policy_changed.then(|| "the policy went on record".to_owned()));
     parts.extend(sweep.max_bytes_struck.then(|| "there was more than max_bytes".to_owned()));

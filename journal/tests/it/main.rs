@@ -9,6 +9,7 @@ mod full_disk;
 mod holds;
 mod model;
 mod opening;
+mod pseudonyms;
 mod queries;
 mod reading;
 mod scrubbing;

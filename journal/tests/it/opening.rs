@@ -180,10 +180,11 @@ fn more_segments_than_may_be_open_are_read_and_disposed_of() {
 fn a_failed_append_takes_no_number() {
     struct Breaks;
     impl journal::Scrub for Breaks {
-        fn scrub(&self, json: &mut String) {
+        fn scrub(&self, _: &journal::DayKey, json: &mut String) -> journal::Counts {
             if json.contains("break me") {
                 json.insert(1, '\n');
             }
+            journal::Counts::default()
         }
     }
     let dir = tempfile::tempdir().unwrap();

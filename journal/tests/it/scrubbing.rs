@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use journal::{Journal, Options, RequestId, Scrub};
+use journal::{Counts, DayKey, Journal, Options, RequestId, Scrub};
 
 use crate::support::{finished, lines, received, stderr};
 
 struct Hide;
 
 impl Scrub for Hide {
-    fn scrub(&self, json: &mut String) {
+    fn scrub(&self, _: &DayKey, json: &mut String) -> Counts {
         *json = json.replace("sk-secret", "[hidden]").replace("/v1/chat/completions", "/scrubbed");
+        Counts::default()
     }
 }
 

@@ -172,6 +172,7 @@ fn a_plan_as_json_gives_reasons_in_words() {
             ],
             "end_first": null,
             "summaries_before": "2026-08-25",
+            "pseudonyms_before": "2026-11-20",
             "ledger_before": "2025-10-01",
             "bytes": 3,
             "bytes_kept": 1,

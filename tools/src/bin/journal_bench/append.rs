@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 
-use journal::{Entry, Event, NoScrub};
+use journal::{Counts, Entry, Event};
 
 use crate::events::Traffic;
 use crate::table::{Bound, Row, float, median, short};
@@ -26,9 +26,9 @@ pub(crate) fn run(bench: &Bench) -> Result<Vec<Row>, Failure> {
         let (mut entries, mut lines) = (Vec::with_capacity(ROUND), Vec::with_capacity(ROUND));
         for number in 0..ROUND {
             let draft = traffic.next();
-            entries.push(Entry::new(&draft, &NoScrub)?);
+            entries.push(Entry::unscrubbed(&draft)?);
             let seq = (round * ROUND + number) as u64;
-            lines.push(serde_json::to_string(&Event { seq, draft })?);
+            lines.push(serde_json::to_string(&Event { seq, draft, scrubbed: Counts::default() })?);
         }
         let mut ours = |journal: &mut _| measured(&mut our_cpu, || writing::append(journal, &entries));
         let mut theirs = || measured(&mut plain_cpu, || writing::write_plain(&plain, &lines));

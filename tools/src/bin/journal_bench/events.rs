@@ -1,9 +1,7 @@
 //! Events as the proxy makes them, from requests that run side by side.
 
 use jiff::{SignedDuration, Timestamp};
-use journal::{
-    Draft, Entry, EventBody, Frame, NoScrub, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens,
-};
+use journal::{Draft, Entry, EventBody, Frame, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens};
 use serde_json::json;
 
 use crate::Failure;
@@ -124,7 +122,7 @@ impl Traffic {
 
     /// The next `count` events, ready to be appended.
     pub(crate) fn entries(&mut self, count: usize) -> Result<Vec<Entry>, Failure> {
-        (0..count).map(|_| Ok(Entry::new(&self.next(), &NoScrub)?)).collect()
+        (0..count).map(|_| Ok(Entry::unscrubbed(&self.next())?)).collect()
     }
 
     fn begin(&mut self, at: Timestamp) {

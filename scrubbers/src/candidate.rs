@@ -1,0 +1,164 @@
+//! What a value looks like: random, a word, or a stand-in for a value.
+
+/// Fewest characters of a value that a machine made.
+const RANDOM_MIN: usize = 8;
+
+/// Fewest different characters in it.
+const VARIETY_MIN: usize = 6;
+
+/// Whether a value looks as if a machine had made it: long and varied enough, with digits, or capitals where no word has them.
+pub(crate) fn is_random(value: &str) -> bool {
+    let bytes = value.as_bytes();
+    if bytes.len() < RANDOM_MIN || bytes.iter().any(u8::is_ascii_whitespace) || variety(bytes) < VARIETY_MIN {
+        return false;
+    }
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    // `claude-3-5-sonnet` and `2026-11-24` are names: words and numbers, each alone.
+    let has_mixed_part = value.split(|c: char| !c.is_ascii_alphanumeric()).any(is_mixed);
+    has_mixed_part || digits >= RANDOM_MIN && bytes.len() > 2 * RANDOM_MIN && !bytes.contains(&b'-')
+}
+
+/// Whether letters and digits, or letters of both cases, are mixed as in no word.
+fn is_mixed(part: &str) -> bool {
+    let bytes = part.as_bytes();
+    if bytes.len() < 4 {
+        return false;
+    }
+    let changes = bytes.windows(2).filter(|pair| {
+        let class = |byte: u8| if byte.is_ascii_digit() { 0 } else { 1 + u8::from(byte.is_ascii_uppercase()) };
+        // A capital begins a word, so what comes after it is no change.
+        class(pair[0]) != class(pair[1]) && !(pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase())
+    });
+    let changes = changes.count();
+    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    changes >= 2 && (digits > 0 || changes * 4 >= bytes.len()) || digits > 0 && changes >= 1 && bytes.len() >= 12
+}
+
+/// Whether a value is words: letters in one case, capitals only where a word begins, joined by `_` or `-`.
+pub(crate) fn is_word(value: &str) -> bool {
+    value.split(['_', '-', '.', '/', '\'', '’']).all(|part| {
+        let mut changes = 0;
+        let mut before_is_lower = false;
+        part.chars().all(|c| {
+            changes += usize::from(c.is_uppercase() && before_is_lower);
+            before_is_lower = c.is_lowercase();
+            c.is_alphabetic()
+        }) && changes * 4 <= part.len()
+    })
+}
+
+/// Whether a value is empty or only shows where one goes: `<your key>`, `${TOKEN}`, `$TOKEN`, `{{token}}`, `sk-...`, `****`, or is what
+/// was left in place of one.
+pub(crate) fn is_placeholder(value: &str) -> bool {
+    let value = value.trim();
+    let wrapped = |open: &str, close: &str| {
+        let inner = value.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        inner.is_some_and(|inner| !inner.contains(['<', '>', '{', '}']))
+    };
+    let variable = value.strip_prefix(['$', '%']).is_some_and(|name| {
+        let name = name.trim_matches(['(', ')', '%', '{', '}']);
+        name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|b| matches!(b, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
+    });
+    let is_elided = |ellipsis| {
+        value.strip_suffix(ellipsis).is_some_and(|head: &str| {
+            head.len() <= 8 && head.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'-' | b'_'))
+        })
+    };
+    let is_fill = |c: char| matches!(c, 'x' | 'X' | '*' | '.' | '•' | '-' | '_' | '?' | '#' | '…');
+    let filled =
+        value == "…" || value.chars().count() >= 3 && (variety(value.as_bytes()) <= 1 || value.chars().all(is_fill));
+    let says_so = [
+        "your",
+        "my_",
+        "my-",
+        "example",
+        "placeholder",
+        "changeme",
+        "change_me",
+        "replace",
+        "insert",
+        "enter_",
+        "enter-",
+        "todo",
+        "dummy",
+    ]
+    .iter()
+    .any(|word| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)));
+    value.is_empty()
+        || wrapped("<", ">")
+        || wrapped("${", "}")
+        || wrapped("{{", "}}")
+        || wrapped("[", "]")
+        || wrapped("%(", ")s")
+        || variable
+        || is_elided("...")
+        || is_elided("…")
+        || filled
+        || says_so && is_word(value)
+}
+
+/// How many different bytes there are.
+pub(crate) fn variety(bytes: &[u8]) -> usize {
+    let mut seen = [false; 256];
+    for &byte in bytes {
+        seen[usize::from(byte)] = true;
+    }
+    seen.iter().filter(|&&seen| seen).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn machines_make_no_words() {
+        for value in [
+            "1609c9d9871c9bc7bf3a0aeb1a88c369",
+            "4BDIdW5tcZXeTor7eFRJuM3L",
+            "AUBveFQ3_82yoTJDXw",
+            "rt_9soHO6O9e9z",
+            "c0ffee12",
+            "KqXwPzRtYmBn",
+        ] {
+            assert!(is_random(value), "{value}");
+        }
+        for value in [
+            "password",
+            "get_password",
+            "claude-3-5-sonnet",
+            "2026-11-24",
+            "authentication",
+            "HelloWorld",
+            "short1",
+            "aaaaaaaaaaaa",
+            "next_page",
+        ] {
+            assert!(!is_random(value), "{value}");
+        }
+    }
+
+    #[test]
+    fn placeholders_are_told_from_values() {
+        for text in [
+            "<your key>",
+            "${TOKEN}",
+            "$MY_TOKEN",
+            "{{ token }}",
+            "sk-...",
+            "********",
+            "xxxx",
+            "…",
+            "",
+            "%TOKEN%",
+            "your-api-key",
+            "YOUR_API_KEY",
+            "example",
+        ] {
+            assert!(is_placeholder(text), "{text:?}");
+        }
+        for text in ["hunter2", "$ecret", "abc", "sk-0123...", "<a><b>", "x", "your1Pa55"] {
+            assert!(!is_placeholder(text), "{text:?}");
+        }
+    }
+}

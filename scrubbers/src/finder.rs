@@ -1,0 +1,257 @@
+//! Finds secrets wherever they are in a text: in its words, in the strings of JSON, under escapes, in base64 and hex.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::assignments::{cookie_values, is_secret_named, kind, split_scheme};
+use crate::candidate::is_placeholder;
+use crate::detector::{Detector, Found, is_generic};
+use crate::json::{self, Strings, Token};
+use crate::marker;
+use crate::names::{self, Class};
+use crate::traits::{Traits, is_identifier};
+use crate::views::{Run, View, unescape};
+
+/// What is wrapped more often than this is not unwrapped further. More than tool arguments inside frames inside log lines need; bounds
+/// recursion and repeated work.
+const DEPTH_MAX: usize = 8;
+
+/// The shortest secret that is known without its name: an IP address.
+const SECRET_MIN: usize = 7;
+
+/// A secret in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hit {
+    /// Where it stands.
+    pub(crate) range: Range<usize>,
+    pub(crate) kind: Arc<str>,
+    /// What stands there, without escapes.
+    pub(crate) value: String,
+    /// Whether it is a number of a JSON document, so that what takes its place needs quotes.
+    pub(crate) number: bool,
+}
+
+/// Collects the hits in one text, at one depth.
+struct Finder<'a> {
+    detector: &'a Detector,
+    depth: usize,
+    hits: Vec<Hit>,
+}
+
+/// The secrets in `text`, in order, none overlapping another.
+pub(crate) fn find(detector: &Detector, text: &str) -> Vec<Hit> {
+    let mut finder = Finder { detector, depth: 0, hits: Vec::new() };
+    finder.text(text, 0);
+    merged(finder.hits)
+}
+
+// === impl Finder ===
+
+impl Finder<'_> {
+    /// Looks into a text, which stands at `offset`: a document, or lines of which some may be documents: JSON lines, or `data:`
+    /// lines of an SSE stream.
+    fn text(&mut self, text: &str, offset: usize) {
+        if self.document(text, offset) {
+            return;
+        }
+        let traits = Traits::of(text);
+        if !traits.may_be_structured() {
+            return self.plain(text, offset, traits);
+        }
+        let (mut plain, mut at) = (0, 0);
+        for line in text.split_inclusive('\n') {
+            let payload = line.strip_prefix("data:").unwrap_or(line).trim_ascii_start();
+            let start = at + line.len() - payload.len();
+            at += line.len();
+            // The whole of a text of one line was looked at as one.
+            if payload.len() < text.len() && self.document(payload, offset + start) {
+                self.part(text, plain..start, offset);
+                plain = at;
+            }
+        }
+        self.part(text, plain..at, offset);
+    }
+
+    fn part(&mut self, text: &str, part: Range<usize>, offset: usize) {
+        let text = &text[part.clone()];
+        self.plain(text, offset + part.start, Traits::of(text));
+    }
+
+    /// Looks into a text that is no document.
+    fn plain(&mut self, text: &str, offset: usize, traits: Traits) {
+        if text.len() < SECRET_MIN {
+            return;
+        }
+        for Found { range, kind, known } in self.detector.scan(text, traits) {
+            let value = known.as_deref().unwrap_or(&text[range.clone()]).to_owned();
+            self.hits.push(Hit { range: range.start + offset..range.end + offset, kind, value, number: false });
+        }
+        self.wrapped(text, offset, traits);
+    }
+
+    /// Looks into what is wrapped in a text.
+    fn wrapped(&mut self, text: &str, offset: usize, traits: Traits) {
+        if self.depth == DEPTH_MAX {
+            return;
+        }
+        if traits.may_be_escaped()
+            && let Some(view) = View::decoded(text)
+        {
+            self.view(&view, offset);
+        }
+        for Run { range, text } in Run::all(text) {
+            if let Some(hit) = self.within(&text).into_iter().next() {
+                self.hits.push(Hit { range: range.start + offset..range.end + offset, ..hit });
+            }
+        }
+    }
+
+    fn view(&mut self, view: &View, offset: usize) {
+        for hit in self.within(view.text()) {
+            let source = view.source(&hit.range);
+            self.hits.push(Hit { range: source.start + offset..source.end + offset, ..hit });
+        }
+    }
+
+    /// The hits in a text that was wrapped in this one.
+    fn within(&self, text: &str) -> Vec<Hit> {
+        let mut inner = Finder { detector: self.detector, depth: self.depth + 1, hits: Vec::new() };
+        if inner.depth < DEPTH_MAX {
+            inner.text(text, 0)
+        } else {
+            inner.plain(text, 0, Traits::of(text))
+        }
+        // A number in there is not one of this text's.
+        merged(inner.hits).into_iter().map(|hit| Hit { number: false, ..hit }).collect()
+    }
+
+    /// Looks into a text that may be a document, and says whether it is one.
+    fn document(&mut self, json: &str, offset: usize) -> bool {
+        if !json::may_be_document(json) {
+            return false;
+        }
+        let before = self.hits.len();
+        let mut entry = NameAndValue::default();
+        for token in Strings::new(json) {
+            let Ok(token) = token else {
+                self.hits.truncate(before);
+                return false;
+            };
+            let content = &json[token.content.clone()];
+            let at = token.content.start + offset;
+            let name = entry.name_of(json, &token).or_else(|| token.member.clone());
+            if token.is_key || !self.named(json, &token, name, content, at) {
+                if token.is_number { self.number(content, at) } else { self.string(content, at) }
+            }
+        }
+        true
+    }
+
+    /// Looks into a string of a document, which stands at `at`.
+    fn string(&mut self, content: &str, at: usize) {
+        // Most strings are short words or ids.
+        if content.len() < SECRET_MIN || is_identifier(content) {
+            return;
+        }
+        let traits = Traits::of(content);
+        if traits.may_be_escaped() && content.contains('\\') {
+            if let Some(view) = View::unescaped(content) {
+                self.view(&view, at);
+            }
+        } else if traits.may_be_structured() && self.depth < DEPTH_MAX {
+            self.depth += 1;
+            self.text(content, at);
+            self.depth -= 1;
+        } else {
+            self.plain(content, at, traits);
+        }
+    }
+
+    /// Looks into a number: one of a card is a number too.
+    fn number(&mut self, content: &str, at: usize) {
+        let whole = |found: &Found| found.range == (0..content.len());
+        if content.len() >= 12
+            && let Some(Found { range, kind, .. }) =
+                self.detector.scan(content, Traits::of(content)).into_iter().find(whole)
+        {
+            let value = content.to_owned();
+            self.hits.push(Hit { range: at..at + range.end, kind, value, number: true });
+        }
+    }
+
+    /// Whether a value is secret by its name, which makes it a hit.
+    fn named(&mut self, json: &str, token: &Token, name: Option<Range<usize>>, content: &str, at: usize) -> bool {
+        let header = token.partner.as_ref().and_then(|partner| class_of(json, partner));
+        // `["cookie","authorization"]` is a list of names, such as a schema's `required`.
+        let header = header.filter(|_| names::classify(content).is_none());
+        let is_header = || name.as_ref().is_some_and(|name| names::is_header(&json[name.clone()]));
+        let Some(class) = header.or_else(|| class_of(json, name.as_ref()?)) else { return false };
+        let text = unescape(content);
+        let is_secret = !is_placeholder(&text)
+            && (header.is_some()
+                || matches!(class, Class::Authorization | Class::Cookie)
+                || is_header()
+                || is_secret_named(&text, class));
+        if !is_secret || token.is_number && class != Class::Password {
+            return false;
+        }
+        // Where nothing is escaped, only a part may go.
+        let parts = match class {
+            _ if text != content || token.is_number => vec![0..content.len()],
+            Class::Authorization => vec![split_scheme(content).0.len()..content.len()],
+            Class::Cookie => cookie_values(content).collect(),
+            Class::Password | Class::Token => vec![0..content.len()],
+        };
+        let parts = if parts.is_empty() { vec![0..content.len()] } else { parts };
+        for part in parts {
+            let value = unescape(&content[part.clone()]).into_owned();
+            if marker::marker_at(&value, 0) == Some(0..value.len()) || is_placeholder(&value) {
+                continue;
+            }
+            let range = at + part.start..at + part.end;
+            self.hits.push(Hit { range, kind: self.detector.kind(kind(class)), value, number: token.is_number });
+        }
+        true
+    }
+}
+
+/// Remembers the name in `{"name": "DB_PASSWORD", "value": "…"}`.
+#[derive(Default)]
+struct NameAndValue(Option<Range<usize>>);
+
+impl NameAndValue {
+    /// The name that an entry's value has there.
+    fn name_of(&mut self, json: &str, token: &Token) -> Option<Range<usize>> {
+        let member = &json[token.member.clone()?];
+        let before = self.0.take();
+        match member {
+            "name" | "key" | "header" | "variable" | "field" => self.0 = Some(token.content.clone()),
+            "value" | "val" => return before,
+            _ => {}
+        }
+        None
+    }
+}
+
+fn class_of(json: &str, name: &Range<usize>) -> Option<Class> {
+    let name = &json[name.clone()];
+    if name.contains('\\') { names::classify(&unescape(name)) } else { names::classify(name) }
+}
+
+/// Joins what overlaps: no part of a secret may stay.
+fn merged(mut found: Vec<Hit>) -> Vec<Hit> {
+    found.sort_by(|a, b| a.range.start.cmp(&b.range.start).then(b.range.end.cmp(&a.range.end)));
+    let mut hits: Vec<Hit> = Vec::with_capacity(found.len());
+    for hit in found {
+        match hits.last_mut() {
+            Some(last) if hit.range.start < last.range.end => {
+                last.range.end = last.range.end.max(hit.range.end);
+                if is_generic(&last.kind) && !is_generic(&hit.kind) {
+                    (last.kind, last.value) = (hit.kind, hit.value);
+                }
+            }
+            _ => hits.push(hit),
+        }
+    }
+    hits
+}
