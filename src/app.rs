@@ -149,7 +149,8 @@ impl Service {
             deadline: config.journal_deadline,
         };
         let metrics = Metrics::new(models)?.with_kinds(scrubber.kinds());
-        let (recorder, recorder_thread) = Recorder::start(journal, Projections::new(metrics), guarantee)?;
+        let (recorder, recorder_thread) =
+            Recorder::start(journal, scrubber.clone(), Projections::new(metrics), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
         let plan = match codex {
             Some(codex) => Some(worker_plan(&config, codex, &state_dir, recorder.clone()).await?),

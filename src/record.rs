@@ -4,7 +4,11 @@
 //! the journal. So metrics never wait for a disk and requests never serialise for the journal. Nothing is dropped while the
 //! service runs: a recorder whose budget of bytes is used up makes the sender wait. Events are given up, and counted, only by a
 //! service that stops while its journal fails, and by one that was told to go on without it ([`OnFailure::Continue`]).
+//!
+//! An event with a piece of a streamed text is held back in that thread until it is known to be no part of a secret.
 
+mod deltas;
+mod settler;
 mod status;
 mod watchdog;
 mod weight;
@@ -19,6 +23,7 @@ use journal::{Counts, DayKey, Draft, EventBody, Journal, RequestId, Scrub};
 use scrubbers::{PseudonymKey, Scrubber};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
+use self::settler::Settler;
 use self::status::{EndOfThread, Health, Status};
 use self::watchdog::Watchdog;
 use self::weight::weight;
@@ -105,8 +110,13 @@ impl Scrub for ScrubEvents {
 // === impl Recorder ===
 
 impl Recorder {
-    /// Starts the thread that writes to `journal`.
-    pub fn start(journal: Journal, projections: Projections, guarantee: Guarantee) -> std::io::Result<(Self, Writer)> {
+    /// Starts the thread that writes to `journal`. `scrubber` finds the secrets that are split over several events.
+    pub fn start(
+        journal: Journal,
+        scrubber: Arc<Scrubber>,
+        projections: Projections,
+        guarantee: Guarantee,
+    ) -> std::io::Result<(Self, Writer)> {
         let (inbox, messages) = mpsc::channel();
         let (watching, stop) = mpsc::channel();
         let (head_seen, head) = watch::channel(journal.reader().head());
@@ -114,7 +124,7 @@ impl Recorder {
         let status = Arc::new(Status::new(guarantee, BUDGET));
         let watchdog = Watchdog::new(status.clone());
         let watchdog = std::thread::Builder::new().name("recorder-watch".into()).spawn(move || watchdog.run(&stop))?;
-        let writer = WriterLoop::new(journal, head_seen, projections.clone(), status.clone());
+        let writer = WriterLoop::new(journal, Settler::new(scrubber), head_seen, projections.clone(), status.clone());
         let ending = EndOfThread(status.clone());
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
             let _ending = ending;
@@ -150,8 +160,8 @@ impl Recorder {
         Ok(recorded.await??)
     }
 
-    /// Waits until everything recorded before is durable. Those who wait at the same time share a flush. While the journal
-    /// fails, this fails at once.
+    /// Waits until everything recorded before is durable, except what is held back until its stream goes on. Nothing is of a
+    /// request that is finished. Those who wait at the same time share a flush. While the journal fails, this fails at once.
     pub async fn settle(&self) -> Result<(), NotRecorded> {
         self.unless_failing(Message::Settle).await
     }

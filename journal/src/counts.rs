@@ -27,7 +27,11 @@ impl Counts {
 
 impl<'a> FromIterator<(&'a str, u64)> for Counts {
     fn from_iter<I: IntoIterator<Item = (&'a str, u64)>>(counts: I) -> Self {
-        Self(counts.into_iter().map(|(kind, count)| (kind.into(), count)).collect())
+        let mut sums = BTreeMap::new();
+        for (kind, count) in counts {
+            *sums.entry(kind.into()).or_default() += count;
+        }
+        Self(sums)
     }
 }
 

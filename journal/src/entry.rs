@@ -49,7 +49,8 @@ impl Entry {
         &self.scrubbed
     }
 
-    fn scrubbed_by(draft: &Draft, scrub: impl FnOnce(&mut String) -> Counts) -> Result<Self, Error> {
+    /// Serialises and scrubs as `scrub` does.
+    pub(crate) fn scrubbed_by(draft: &Draft, scrub: impl FnOnce(&mut String) -> Counts) -> Result<Self, Error> {
         let broken = |what: &str| Error::Scrub { what: what.to_owned() };
         let mut json = serde_json::to_string(draft)
             .map_err(|error| Error::Scrub { what: format!("it does not serialise: {error}") })?;

@@ -15,6 +15,7 @@ use crate::block::{Lines, TEXT_MAX};
 use crate::cipher::Link;
 use crate::compliance::SegmentOpened;
 use crate::compressor::{Compressed, Compressor};
+use crate::counts::Counts;
 use crate::entry::Entry;
 use crate::error::Error;
 use crate::event::{Draft, EventBody};
@@ -22,6 +23,7 @@ use crate::format;
 use crate::keys::{Keys, Kind};
 use crate::ledger::{Ledger, LedgerHead, Record};
 use crate::lock::LockFile;
+use crate::pseudonyms::DayKey;
 use crate::reader::Reader;
 use crate::recovery;
 use crate::scrub::Scrub;
@@ -209,6 +211,21 @@ impl Journal {
     /// event cannot be kept, and otherwise if the first event of a day finds no way to keep the key of its pseudonyms.
     pub fn entry(&self, draft: &Draft) -> Result<Entry, Error> {
         Entry::new(draft, &*self.shared.day_keys.of(draft, &self.shared.keys)?, &*self.scrub)
+    }
+
+    /// The same, with `around` in place of the scrubber, which it gets.
+    pub fn entry_around(
+        &self,
+        draft: &Draft,
+        around: impl FnOnce(&dyn Scrub, &DayKey, &mut String) -> Counts,
+    ) -> Result<Entry, Error> {
+        let key = self.day_key(draft)?;
+        Entry::scrubbed_by(draft, |json| around(&*self.scrub, &key, json))
+    }
+
+    /// The key for the pseudonyms in an event.
+    pub fn day_key(&self, draft: &Draft) -> Result<Arc<DayKey>, Error> {
+        self.shared.day_keys.of(draft, &self.shared.keys)
     }
 
     /// Appends an event that was serialised and scrubbed before.

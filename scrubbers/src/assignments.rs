@@ -175,7 +175,8 @@ fn assigned(
         && (value.quoted || !is_code(text, &value))
         && match class {
             Class::Password => is_password(secret, &value),
-            _ => is_random(secret),
+            // An address has its secrets in places of its own.
+            _ => is_random(secret) && !secret.contains("://"),
         };
     if !is_secret {
         return None;

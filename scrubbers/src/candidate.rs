@@ -15,7 +15,10 @@ pub(crate) fn is_random(value: &str) -> bool {
     let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
     // `claude-3-5-sonnet` and `2026-11-24` are names: words and numbers, each alone.
     let has_mixed_part = value.split(|c: char| !c.is_ascii_alphanumeric()).any(is_mixed);
-    has_mixed_part || digits >= RANDOM_MIN && bytes.len() > 2 * RANDOM_MIN && !bytes.contains(&b'-')
+    let symbols = value.chars().filter(char::is_ascii_punctuation).collect::<std::collections::BTreeSet<_>>();
+    has_mixed_part
+        || symbols.len() >= 4 && digits >= 3
+        || digits >= RANDOM_MIN && bytes.len() > 2 * RANDOM_MIN && !bytes.contains(&b'-')
 }
 
 /// Whether letters and digits, or letters of both cases, are mixed as in no word.

@@ -20,9 +20,6 @@ use crate::{Error, assignments, marker};
 /// compared where they occur.
 const MAX_ANCHOR: usize = 5;
 
-/// Most bytes of text that a pattern is shown: longer than any key file.
-const MATCH_MAX: usize = 16 * 1024;
-
 /// A pattern is asked again this close to the end of what it matched last, in case a secret begins with the name or
 /// prefix that ended the match. Before that, its check has settled every match inside (see `rules`).
 const OVERLAP: usize = 64;
@@ -30,8 +27,8 @@ const OVERLAP: usize = 64;
 /// Everything that is looked for in text.
 pub(crate) struct Detector {
     automaton: AhoCorasick,
-    /// Which matcher each of the automaton's patterns belongs to, and how long its anchor is.
-    owners: Vec<(usize, usize)>,
+    /// Which matcher each of the automaton's patterns belongs to, and its whole anchor.
+    owners: Vec<(usize, Box<str>)>,
     matchers: Vec<Matcher>,
     /// Finds what every name of a secret has in it.
     names: AhoCorasick,
@@ -60,7 +57,7 @@ struct Matcher {
 
 enum Test {
     Value(Form),
-    Pattern { regex: LazyRegex, lead: usize, start: Start, check: Check },
+    Pattern { regex: LazyRegex, lead: usize, reach: usize, start: Start, check: Check },
 }
 
 /// An expression of the tables, compiled when it is first needed: few of them ever are.
@@ -83,19 +80,20 @@ impl Detector {
     /// Looks for the rules of the tables, for such addresses, and for `secrets`, pairs of a name and a value.
     pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses) -> Result<Self, Error> {
         let mut matchers = Vec::new();
-        let mut anchors: Vec<(Vec<u8>, (usize, usize))> = Vec::new();
+        let mut anchors = Vec::new();
         let head = |anchor: &str| anchor.bytes().take(MAX_ANCHOR).collect::<Vec<_>>();
         for (name, secret) in secrets {
             for form in value::forms(secret) {
-                anchors.push((head(&form.text), (matchers.len(), form.text.len())));
+                anchors.push((head(&form.text), (matchers.len(), form.text.as_str().into())));
                 matchers.push(Matcher { kind: Arc::clone(name), test: Test::Value(form) });
             }
         }
         for rule in FAMILIES.iter().copied().flatten() {
-            anchors.extend(rule.anchors.iter().map(|anchor| (head(anchor), (matchers.len(), anchor.len()))));
+            anchors.extend(rule.anchors.iter().map(|anchor| (head(anchor), (matchers.len(), (*anchor).into()))));
             let test = Test::Pattern {
                 regex: LazyRegex::new(rule.pattern),
                 lead: rule.lead,
+                reach: rule.reach,
                 start: rule.start,
                 check: rule.check,
             };
@@ -151,18 +149,20 @@ impl Detector {
         let mut settled = Vec::new();
         let mut asked = 0;
         for anchor in self.automaton.find_overlapping_iter(text) {
-            let (owner, length) = self.owners[anchor.pattern().as_usize()];
-            if settled.is_empty() {
-                settled.resize(self.matchers.len(), 0);
-            }
-            let range = anchor.start()..anchor.start() + length;
-            if range.start < settled[owner] || range.end > text.len() {
+            let (owner, whole) = &self.owners[anchor.pattern().as_usize()];
+            let range = anchor.start()..anchor.start() + whole.len();
+            let is_whole =
+                || text.as_bytes().get(range.clone()).is_some_and(|text| text.eq_ignore_ascii_case(whole.as_bytes()));
+            if settled.get(*owner).is_some_and(|settled| range.start < *settled) || !is_whole() {
                 continue;
             }
             asked += 1;
-            let Some(verdict) = self.ask(owner, text, range) else { continue };
-            settled[owner] = verdict.settled;
-            matched.extend(verdict.found.map(|range| (owner, range)));
+            let Some(verdict) = self.ask(*owner, text, range) else { continue };
+            if settled.is_empty() {
+                settled.resize(self.matchers.len(), 0);
+            }
+            settled[*owner] = verdict.settled;
+            matched.extend(verdict.found.map(|range| (*owner, range)));
         }
         matched.sort_unstable_by_key(|(owner, _)| *owner);
         found.extend(matched.into_iter().map(|(owner, range)| {
@@ -181,13 +181,13 @@ impl Detector {
         let at = anchor.start;
         match &self.matchers[owner].test {
             Test::Value(form) => form.match_at(text, at).map(|end| Verdict { found: Some(at..end), settled: end }),
-            Test::Pattern { regex, lead, start, check } => {
+            Test::Pattern { regex, lead, reach, start, check } => {
                 let at = token_start(text.as_bytes(), at, *lead);
                 if !start.allows(text.as_bytes(), at) {
                     return None;
                 }
                 let regex = regex.get();
-                let rest = at_most(text, at, MATCH_MAX);
+                let rest = at_most(text, at, *reach);
                 // Most hits end here, and this allocates nothing.
                 if !regex.is_match(rest) {
                     return None;
@@ -241,7 +241,7 @@ fn settled(mut found: Vec<Found>, markers: &[Range<usize>]) -> Vec<Found> {
         let next = markers.partition_point(|marker| marker.end < range.end);
         markers.get(next).is_none_or(|marker| range.start < marker.start)
     });
-    found.sort_by(|a, b| (a.range.start, Reverse(a.range.end)).cmp(&(b.range.start, Reverse(b.range.end))));
+    found.sort_by_key(|found| (found.range.start, Reverse(found.range.end)));
     let mut settled: Vec<Found> = Vec::with_capacity(found.len());
     for next in found {
         match settled.last_mut() {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::PseudonymKey;
 use crate::assignments::{cookie_values, is_secret_named, kind, split_scheme};
 use crate::candidate::is_placeholder;
 use crate::detector::{Detector, Found, is_generic};
@@ -43,6 +44,16 @@ pub(crate) fn find(detector: &Detector, text: &str) -> Vec<Hit> {
     let mut finder = Finder { detector, depth: 0, hits: Vec::new() };
     finder.text(text, 0);
     merged(finder.hits)
+}
+
+// === impl Hit ===
+
+impl Hit {
+    /// What takes its place.
+    pub(crate) fn marker(&self, key: &PseudonymKey) -> String {
+        let marker = marker::marker(&self.kind, &key.token(&self.kind, self.value.as_bytes()));
+        if self.number { format!("\"{marker}\"") } else { marker }
+    }
 }
 
 // === impl Finder ===
@@ -117,9 +128,9 @@ impl Finder<'_> {
     fn within(&self, text: &str) -> Vec<Hit> {
         let mut inner = Finder { detector: self.detector, depth: self.depth + 1, hits: Vec::new() };
         if inner.depth < DEPTH_MAX {
-            inner.text(text, 0)
+            inner.text(text, 0);
         } else {
-            inner.plain(text, 0, Traits::of(text))
+            inner.plain(text, 0, Traits::of(text));
         }
         // A number in there is not one of this text's.
         merged(inner.hits).into_iter().map(|hit| Hit { number: false, ..hit }).collect()
@@ -140,8 +151,15 @@ impl Finder<'_> {
             let content = &json[token.content.clone()];
             let at = token.content.start + offset;
             let name = entry.name_of(json, &token).or_else(|| token.member.clone());
-            if token.is_key || !self.named(json, &token, name, content, at) {
-                if token.is_number { self.number(content, at) } else { self.string(content, at) }
+            if !token.is_key
+                && let Some(class) = secret_by_name(json, &token, name.as_ref(), content)
+            {
+                self.named(class, content, at, token.is_number);
+            }
+            if token.is_number {
+                self.number(content, at);
+            } else {
+                self.string(content, at);
             }
         }
         true
@@ -179,40 +197,42 @@ impl Finder<'_> {
         }
     }
 
-    /// Whether a value is secret by its name, which makes it a hit.
-    fn named(&mut self, json: &str, token: &Token, name: Option<Range<usize>>, content: &str, at: usize) -> bool {
-        let header = token.partner.as_ref().and_then(|partner| class_of(json, partner));
-        // `["cookie","authorization"]` is a list of names, such as a schema's `required`.
-        let header = header.filter(|_| names::classify(content).is_none());
-        let is_header = || name.as_ref().is_some_and(|name| names::is_header(&json[name.clone()]));
-        let Some(class) = header.or_else(|| class_of(json, name.as_ref()?)) else { return false };
-        let text = unescape(content);
-        let is_secret = !is_placeholder(&text)
-            && (header.is_some()
-                || matches!(class, Class::Authorization | Class::Cookie)
-                || is_header()
-                || is_secret_named(&text, class));
-        if !is_secret || token.is_number && class != Class::Password {
-            return false;
-        }
-        // Where nothing is escaped, only a part may go.
-        let parts = match class {
-            _ if text != content || token.is_number => vec![0..content.len()],
-            Class::Authorization => vec![split_scheme(content).0.len()..content.len()],
-            Class::Cookie => cookie_values(content).collect(),
-            Class::Password | Class::Token => vec![0..content.len()],
+    /// Takes a value that its name declares to be a secret, or those parts of it that are.
+    fn named(&mut self, class: Class, content: &str, at: usize, number: bool) {
+        let whole = 0..content.len();
+        // Where something is escaped, the parts are not looked for.
+        let parts: Vec<Range<usize>> = match class {
+            Class::Authorization if !content.contains('\\') => {
+                std::iter::once(split_scheme(content).0.len()..whole.end).collect()
+            }
+            Class::Cookie if !content.contains('\\') => cookie_values(content).collect(),
+            _ => Vec::new(),
         };
-        let parts = if parts.is_empty() { vec![0..content.len()] } else { parts };
-        for part in parts {
+        for part in if parts.is_empty() { std::slice::from_ref(&whole) } else { &parts } {
             let value = unescape(&content[part.clone()]).into_owned();
             if marker::marker_at(&value, 0) == Some(0..value.len()) || is_placeholder(&value) {
                 continue;
             }
             let range = at + part.start..at + part.end;
-            self.hits.push(Hit { range, kind: self.detector.kind(kind(class)), value, number: token.is_number });
+            self.hits.push(Hit { range, kind: self.detector.kind(kind(class)), value, number });
         }
-        true
     }
+}
+
+/// The class of a value that is secret by its name: that of its member, or what stands before it in a pair of two.
+fn secret_by_name(json: &str, token: &Token, name: Option<&Range<usize>>, content: &str) -> Option<Class> {
+    let header = token.partner.as_ref().and_then(|partner| class_of(json, partner));
+    // `["cookie","authorization"]` is a list of names, such as a schema's `required`.
+    let header = header.filter(|_| names::classify(content).is_none());
+    let class = header.or_else(|| class_of(json, name?))?;
+    let text = unescape(content);
+    let is_header = || name.is_some_and(|name| names::is_header(&json[name.clone()]));
+    let is_secret = header.is_some()
+        || matches!(class, Class::Authorization | Class::Cookie)
+        || is_header()
+        || is_secret_named(&text, class);
+    let is_kept = is_placeholder(&text) || token.is_number && class != Class::Password;
+    (is_secret && !is_kept).then_some(class)
 }
 
 /// Remembers the name in `{"name": "DB_PASSWORD", "value": "…"}`.

@@ -56,8 +56,12 @@ pub(crate) fn may_be_document(text: &str) -> bool {
     matches!(text.trim_ascii_start().as_bytes().first(), Some(b'{' | b'[' | b'"'))
 }
 
+/// Whether `text` is a JSON object, array or string.
+pub(crate) fn is_document(text: &str) -> bool {
+    may_be_document(text) && is_valid(text)
+}
+
 /// Whether `text` is one JSON value.
-#[cfg(test)]
 pub(crate) fn is_valid(text: &str) -> bool {
     Strings::new(text).all(|string| string.is_ok())
 }

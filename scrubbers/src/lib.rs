@@ -10,12 +10,15 @@
 //! What is wrapped is unwrapped first (`views`): strings of JSON, and JSON in strings; escapes of JSON and of URLs; base64 and hex. Only
 //! the place where a secret stands is overwritten, so a document keeps its shape.
 //!
+//! A text that arrives in pieces goes through [`Deltas`], which finds what is split over several of them.
+//!
 //! Time is linear in the input: one pass of an Aho-Corasick DFA finds where a rule could match, and an expression
 //! anchored there decides.
 
 mod assignments;
 mod candidate;
 mod checksums;
+mod deltas;
 mod detector;
 mod error;
 mod finder;
@@ -32,6 +35,7 @@ mod traits;
 mod value;
 mod views;
 
+pub use deltas::{Deltas, MAX_HELD, SettledPiece};
 pub use error::Error;
 pub use pii::Addresses;
 pub use pseudonym::PseudonymKey;

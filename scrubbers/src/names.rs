@@ -208,30 +208,36 @@ pub(crate) fn is_header(name: &str) -> bool {
         header.len() == name.len()
             && header.bytes().zip(name.bytes()).all(|(a, b)| a == b.to_ascii_lowercase() || a == b'-' && b == b'_')
     };
-    HEADERS.iter().any(|header| same(&header))
+    HEADERS.iter().any(|header| same(header))
 }
 
 /// The phrases by their text.
 static KNOWN: LazyLock<HashMap<&[u8], Class>> =
     LazyLock::new(|| PHRASES.iter().map(|(phrase, class)| (phrase.as_bytes(), *class)).collect());
 
-/// The last two letters of every word that a name can end with: most names end otherwise.
-static ENDINGS: LazyLock<Box<[bool; 1 << 16]>> = LazyLock::new(|| {
-    let mut endings = Box::new([false; 1 << 16]);
-    let words = PHRASES.iter().chain(GLUED).map(|(phrase, _)| *phrase).chain(TRAILERS.iter().copied());
-    for word in words {
+/// How long a name must be at least that ends with these two letters, by the low five bits of both; 255 if none does. Most names
+/// are ruled out by a look at their end.
+static ENDINGS: LazyLock<[u8; 1 << 10]> = LazyLock::new(|| {
+    let mut endings = [u8::MAX; 1 << 10];
+    let shortest = TRAILERS.iter().map(|trailer| (*trailer, trailer.len() + "pw_".len()));
+    let words = PHRASES.iter().chain(GLUED).map(|(phrase, _)| (*phrase, phrase.bytes().filter(|b| *b != b' ').count()));
+    for (word, length) in words.chain(shortest) {
         if let Some(&[a, b]) = word.as_bytes().last_chunk() {
-            endings[usize::from(u16::from_be_bytes([a, b]))] = true;
+            let ending = &mut endings[ending(a, b)];
+            *ending = (*ending).min(u8::try_from(length).unwrap_or(u8::MAX));
         }
     }
     endings
 });
 
+fn ending(a: u8, b: u8) -> usize {
+    usize::from(a & 31) << 5 | usize::from(b & 31)
+}
+
 /// What `name` says of its value; `None` if nothing.
 pub(crate) fn classify(name: &str) -> Option<Class> {
     let &[a, b] = name.as_bytes().last_chunk()?;
-    let ending = u16::from_be_bytes([a.to_ascii_lowercase(), b.to_ascii_lowercase()]);
-    if name.len() > NAME_MAX || !(b.is_ascii_digit() || ENDINGS[usize::from(ending)]) {
+    if name.len() > NAME_MAX || !b.is_ascii_digit() && name.len() < usize::from(ENDINGS[ending(a, b)]) {
         return None;
     }
     let mut buffer = [0; 2 * NAME_MAX];

@@ -12,7 +12,7 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 pub(crate) const TOKEN_LEN: usize = 6;
 
 /// The key of the process.
-static OF_THIS_PROCESS: LazyLock<PseudonymKey> = LazyLock::new(|| PseudonymKey(Zeroizing::new(rand::random())));
+static OF_THIS_PROCESS: LazyLock<PseudonymKey> = LazyLock::new(PseudonymKey::random);
 
 /// Turns secrets into tokens. The same secret has the same token under one key; tokens of two keys have nothing to do with each
 /// other, and without the key there is nothing to try guesses against. Wiped from memory when dropped.
@@ -24,6 +24,11 @@ impl PseudonymKey {
     /// The key with these bytes, which should be random.
     pub fn new(bytes: &[u8; 32]) -> Self {
         Self(Zeroizing::new(*bytes))
+    }
+
+    /// A random key, which nobody else has.
+    pub fn random() -> Self {
+        Self(Zeroizing::new(rand::random()))
     }
 
     /// A random key that is gone with this process: for its log and what it tells its clients.

@@ -81,6 +81,9 @@ pub(crate) struct Rule {
     pub(crate) pattern: &'static str,
     /// How many bytes of the token can stand before the anchor, at most 64.
     pub(crate) lead: usize,
+    /// Most bytes of text that the pattern is shown: it may not look further, so that it is not asked about all of a long text again
+    /// and again. Without a bound only where each byte is looked at by one anchor's match.
+    pub(crate) reach: usize,
     /// What may stand before the token.
     pub(crate) start: Start,
     /// What the secret must look like besides, its first bytes left aside, as many as the anchor has.
@@ -121,8 +124,15 @@ pub(crate) enum Check {
 
 impl Rule {
     /// What most rules share.
-    const DEFAULT: Self =
-        Self { name: "", anchors: &[], pattern: "", lead: 0, start: Start::Word, check: Check::Random };
+    const DEFAULT: Self = Self {
+        name: "",
+        anchors: &[],
+        pattern: "",
+        lead: 0,
+        reach: 8 * 1024,
+        start: Start::Word,
+        check: Check::Random,
+    };
 }
 
 /// Where a token begins of which at most `lead` bytes stand before `anchor`.

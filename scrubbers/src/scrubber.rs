@@ -2,15 +2,19 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::detector::Detector;
 use crate::finder::{self, Hit};
-use crate::marker::{KIND_MAX, marker};
+use crate::marker::KIND_MAX;
 use crate::{Addresses, Error, PseudonymKey, Report};
 
 /// A text is looked at again while it changes, at most so often: cutting out a secret can free the start of another that it touched.
 const MAX_PASSES: usize = 3;
+
+/// What stands before the `BEGIN` and the `END` of a block of key material.
+const BLOCK_DASHES: &str = "-----";
 
 /// Replaces secrets by markers. Built once, shared by reference, never fails.
 ///
@@ -35,6 +39,14 @@ pub struct Scrubber {
 pub struct Builder {
     secrets: Vec<(Arc<str>, String)>,
     addresses: Addresses,
+}
+
+/// A part of a text that gives way to a marker. Never empty.
+#[derive(Debug)]
+pub(crate) struct Redaction {
+    pub(crate) range: Range<usize>,
+    pub(crate) kind: Arc<str>,
+    pub(crate) marker: String,
 }
 
 // === impl Builder ===
@@ -109,6 +121,51 @@ impl Scrubber {
         self.detector.kinds()
     }
 
+    /// How much at the beginning of `text` is redacted the same whatever text follows: the end of its last line, unless it
+    /// lies within a block that may go on. Everything but blocks is local to a line. Nothing of what begins like a JSON
+    /// document, which is judged as a whole.
+    pub fn settled(&self, text: &str) -> usize {
+        if text.trim_ascii_start().starts_with(['{', '[']) {
+            return 0;
+        }
+        let lines = &text[..text.rfind('\n').map_or(0, |last| last + 1)];
+        // A block within another leaves that one open: with a marker in its place the other may be one.
+        let (mut open, mut block) = (0_usize, 0..0);
+        let mut at = 0;
+        while let Some(dashes) = lines[at..].find(BLOCK_DASHES).map(|found| at + found) {
+            at = lines[dashes..].find(|c| c != '-').map_or(lines.len(), |rest| dashes + rest);
+            if lines[at..].starts_with("BEGIN") {
+                // One that begins on the last line of another cannot be had without that.
+                if open == 0 && dashes >= block.end {
+                    block.start = lines[..dashes].rfind('\n').map_or(0, |before| before + 1);
+                }
+                open += 1;
+            } else if lines[at..].starts_with("END") && open > 0 {
+                open -= 1;
+                block.end = lines[at..].find('\n').map_or(lines.len(), |rest| at + rest + 1);
+            }
+        }
+        let settled = if open > 0 { block.start } else { lines.len() };
+        // The one block without dashes.
+        let putty = lines[..settled].rfind("Private-Lines:").filter(|at| !lines[*at..settled].contains("Private-MAC:"));
+        putty.map_or(settled, |at| lines[..at].rfind('\n').map_or(0, |before| before + 1))
+    }
+
+    /// What [`scrub_text`](Self::scrub_text) replaces in `text`, in order.
+    pub(crate) fn redactions(&self, text: &str, key: &PseudonymKey) -> Vec<Redaction> {
+        let hits = finder::find(&self.detector, text);
+        if hits.is_empty() {
+            return Vec::new();
+        }
+        let once = replaced(text, &hits, key, &mut Report::default());
+        let mut report = Report::default();
+        if let Some(scrubbed) = self.scrub(key, &once, &mut report) {
+            // Something was found by a second look.
+            return Redaction::of_difference(text, &scrubbed, &hits[0].kind).into_iter().collect();
+        }
+        hits.into_iter().map(|hit| Redaction { marker: hit.marker(key), range: hit.range, kind: hit.kind }).collect()
+    }
+
     /// `None` if nothing changes.
     fn scrub(&self, key: &PseudonymKey, text: &str, report: &mut Report) -> Option<String> {
         let mut scrubbed: Option<String> = None;
@@ -124,6 +181,24 @@ impl Scrubber {
     }
 }
 
+// === impl Redaction ===
+
+impl Redaction {
+    /// The one replacement that makes `scrubbed` of `text`.
+    fn of_difference(text: &str, scrubbed: &str, kind: &Arc<str>) -> Option<Self> {
+        let same = |(a, b): &(char, char)| a == b;
+        let common = |bytes: usize, (a, _): (char, char)| bytes + a.len_utf8();
+        let start = text.chars().zip(scrubbed.chars()).take_while(same).fold(0, common);
+        let (rest, new) = (&text[start..], &scrubbed[start..]);
+        // One character stays, so that the replacement is of something.
+        let first = rest.chars().next().map_or(0, char::len_utf8);
+        let tail = rest[first..].chars().rev().zip(new.chars().rev()).take_while(same).fold(0, common);
+        let range = start..text.len() - tail;
+        let redaction = Self { range, kind: Arc::clone(kind), marker: new[..new.len() - tail].to_owned() };
+        if redaction.range.is_empty() { None } else { Some(redaction) }
+    }
+}
+
 impl fmt::Debug for Scrubber {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kinds: Vec<_> = self.kinds().collect();
@@ -135,16 +210,11 @@ impl fmt::Debug for Scrubber {
 fn replaced(text: &str, hits: &[Hit], key: &PseudonymKey, report: &mut Report) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
-    for Hit { range, kind, value, number } in hits {
-        report.add(kind);
-        out.push_str(&text[at..range.start]);
-        let marker = marker(kind, &key.token(kind, value.as_bytes()));
-        if *number {
-            out.push_str(&format!("\"{marker}\""));
-        } else {
-            out.push_str(&marker);
-        }
-        at = range.end;
+    for hit in hits {
+        report.add(&hit.kind);
+        out.push_str(&text[at..hit.range.start]);
+        out.push_str(&hit.marker(key));
+        at = hit.range.end;
     }
     out.push_str(&text[at..]);
     out

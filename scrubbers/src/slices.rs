@@ -2,7 +2,7 @@
 
 /// `text` from `at` on, at most so many bytes of it.
 pub(crate) fn at_most(text: &str, at: usize, bytes: usize) -> &str {
-    &text[at..floor(text, (at + bytes).min(text.len()))]
+    &text[at..floor(text, at.saturating_add(bytes).min(text.len()))]
 }
 
 /// The last place up to `at` where a character begins.

@@ -66,15 +66,10 @@ impl Traits {
     }
 }
 
-/// Whether a text is nothing but an id or a time as every event has several: a UUID, or a timestamp of RFC 3339.
+/// Whether a text is nothing but an id or a time as every event has several: a UUID, perhaps behind a prefix of ours, or a timestamp
+/// of RFC 3339.
 pub(crate) fn is_identifier(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_uuid = || {
-        bytes
-            .iter()
-            .enumerate()
-            .all(|(at, byte)| if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() })
-    };
     let is_time = || {
         bytes[4] == b'-'
             && bytes[7] == b'-'
@@ -83,10 +78,18 @@ pub(crate) fn is_identifier(text: &str) -> bool {
             && bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b'T' | b'Z'))
     };
     match bytes.len() {
-        36 => is_uuid(),
+        36 => is_uuid(bytes),
+        45 => bytes.strip_prefix(b"chatcmpl-").is_some_and(is_uuid),
         20..=30 => is_time(),
         _ => false,
     }
+}
+
+fn is_uuid(bytes: &[u8]) -> bool {
+    let is_right = |(at, byte): (usize, &u8)| {
+        if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
+    };
+    bytes.len() == 36 && bytes.iter().enumerate().all(is_right)
 }
 
 #[cfg(test)]
@@ -95,7 +98,12 @@ mod tests {
 
     #[test]
     fn ids_and_times_are_known() {
-        for text in ["01a20b3a-4214-703d-b602-bd62a17a26d4", "2026-11-24T01:44:56.936232Z", "2026-11-24T01:44:56Z"] {
+        for text in [
+            "01a20b3a-4214-703d-b602-bd62a17a26d4",
+            "chatcmpl-01a20b3a-4214-703d-b602-bd62a17a26d4",
+            "2026-11-24T01:44:56.936232Z",
+            "2026-11-24T01:44:56Z",
+        ] {
             assert!(is_identifier(text), "{text}");
         }
         for text in ["", "01a20b3a-4214-703d-b602-bd62a17a26dg", "2026-11-24 and hunter2 Z", "4111111111111111111111"] {

@@ -4,13 +4,23 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 /// From this many characters on, a run of base64 or hex digits is looked into: shorter ones hold no secret worth the name.
 const RUN_MIN: usize = 16;
 
 /// So many decoded bytes tell text from chance: one random run in a few thousand passes.
 const PROBE: usize = 9;
+
+/// What is cut out of a longer text may end anywhere.
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_allow_trailing_bits(true)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
 
 /// A text that was decoded from another, its source.
 #[derive(Debug, Default)]
@@ -56,6 +66,11 @@ impl View {
                 at += 1;
                 continue;
             };
+            if view.steps.is_empty() {
+                // What has one escape often has many.
+                view.text.reserve(source.len());
+                view.steps.reserve(32);
+            }
             view.text.push_str(&source[copied..at]);
             view.text.push(character);
             at += length;
@@ -183,13 +198,14 @@ impl Run {
 fn is_run(byte: u8) -> bool {
     const TABLE: [bool; 256] = {
         let mut table = [false; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let character = byte as u8;
-            table[byte] = character.is_ascii_alphanumeric() || matches!(character, b'+' | b'/' | b'-' | b'_' | b'=');
+        let mut byte = 0_u8;
+        loop {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
+            if byte == u8::MAX {
+                break table;
+            }
             byte += 1;
         }
-        table
     };
     TABLE[usize::from(byte)]
 }
@@ -201,8 +217,8 @@ fn decode(run: &str) -> Option<String> {
     }
     let run = run.trim_matches('=');
     // A name or path may be glued to the front.
-    let skips = std::iter::once(0).chain(run.find(['=', '/']).map(|at| at + 1));
-    skips.filter_map(|skip| decode_base64(run.get(skip..)?)).next()
+    let mut skips = std::iter::once(0).chain(run.find(['=', '/']).map(|at| at + 1));
+    skips.find_map(|skip| decode_base64(run.get(skip..)?))
 }
 
 fn decode_hex(digits: &[u8]) -> Option<String> {
@@ -214,21 +230,15 @@ fn decode_hex(digits: &[u8]) -> Option<String> {
 }
 
 fn decode_base64(run: &str) -> Option<String> {
-    // Twelve characters are nine bytes.
-    let probe = run.get(..PROBE / 3 * 4)?;
+    let engine = if run.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    // Twelve characters are nine bytes: most runs are no text, and are not decoded.
+    let mut head = [0; PROBE];
+    engine.decode_slice(run.get(..PROBE / 3 * 4)?, &mut head).ok()?;
+    if !is_text(&head) {
+        return None;
+    }
     let run = if run.len() % 4 == 1 { &run[..run.len() - 1] } else { run };
-    [STANDARD_NO_PAD, URL_SAFE_NO_PAD].iter().find_map(|engine| {
-        let engine = engine.clone();
-        if !is_text(&engine.decode(probe).ok()?) {
-            return None;
-        }
-        let lenient = base64::engine::GeneralPurposeConfig::new()
-            .with_decode_allow_trailing_bits(true)
-            .with_decode_padding_mode(base64::engine::DecodePaddingMode::Indifferent);
-        let alphabet = if run.contains(['-', '_']) { &base64::alphabet::URL_SAFE } else { &base64::alphabet::STANDARD };
-        let decoded = base64::engine::GeneralPurpose::new(alphabet, lenient).decode(run).ok()?;
-        String::from_utf8(decoded).ok().filter(|text| is_text(text.as_bytes()))
-    })
+    String::from_utf8(engine.decode(run).ok()?).ok().filter(|text| is_text(text.as_bytes()))
 }
 
 /// Whether bytes are such as texts are made of: no control characters but white space.

@@ -36,6 +36,8 @@ pub(super) struct Status {
     accepted: AtomicU64,
     /// How many of those it is done with.
     settled: AtomicU64,
+    /// Events that wait for the rest of a stream.
+    held: AtomicU64,
     /// Events that were given up.
     dropped: AtomicU64,
     /// How many of those are on record as such.
@@ -70,6 +72,7 @@ impl Status {
             closing: AtomicBool::new(false),
             accepted: AtomicU64::new(0),
             settled: AtomicU64::new(0),
+            held: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             reported: AtomicU64::new(0),
             withheld: AtomicU64::new(0),
@@ -115,6 +118,11 @@ impl Status {
     /// Notes that the thread has an event to write.
     pub(super) fn accept(&self) {
         self.accepted.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Notes how many events wait for the rest of a stream.
+    pub(super) fn hold(&self, events: usize) {
+        self.held.store(events as u64, Ordering::Relaxed);
     }
 
     /// Notes that an event will not be written.
@@ -205,10 +213,11 @@ impl Status {
 
     /// The journal's measures of itself.
     pub(super) fn measures(&self) -> JournalMeasures {
-        let settled = self.settled.load(Ordering::Relaxed);
+        // Neither the journal nor a full queue is why those wait.
+        let done = self.settled.load(Ordering::Relaxed) + self.held.load(Ordering::Relaxed);
         let age = |at: Timestamp| Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default();
         JournalMeasures {
-            pending: self.accepted.load(Ordering::Relaxed).saturating_sub(settled),
+            pending: self.accepted.load(Ordering::Relaxed).saturating_sub(done),
             lag: self.progress().oldest.map_or(Duration::ZERO, age),
             dropped: self.dropped.load(Ordering::Relaxed),
             withheld: self.withheld.load(Ordering::Relaxed),

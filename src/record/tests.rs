@@ -1,5 +1,7 @@
 //! A recorder on a journal that can be broken and mended.
 
+mod streams;
+
 use std::fs;
 use std::sync::Condvar;
 use std::time::Instant;
@@ -50,11 +52,23 @@ impl Bench {
     }
 
     fn with(guarantee: Guarantee) -> Self {
-        let dir = tempfile::tempdir().unwrap();
         let gate = Arc::new(Gate::default());
-        let journal = Journal::open(dir.path(), Options::default(), gate.clone()).unwrap();
+        Self::over(gate.clone(), gate, guarantee)
+    }
+
+    /// With the real scrubber.
+    fn scrubbing() -> Self {
+        let scrub = Arc::new(ScrubEvents(Arc::new(Scrubber::builder().build().unwrap())));
+        let guarantee = Guarantee { deadline: Duration::from_secs(120), ..Guarantee::default() };
+        Self::over(scrub, Arc::default(), guarantee)
+    }
+
+    fn over(scrub: Arc<dyn Scrub>, gate: Arc<Gate>, guarantee: Guarantee) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal::open(dir.path(), Options::default(), scrub).unwrap();
         let projections = Projections::new(Metrics::new([]).unwrap());
-        let (recorder, writer) = Recorder::start(journal, projections, guarantee).unwrap();
+        let scrubber = Arc::new(Scrubber::builder().build().unwrap());
+        let (recorder, writer) = Recorder::start(journal, scrubber, projections, guarantee).unwrap();
         Self { dir, recorder, writer, gate }
     }
 

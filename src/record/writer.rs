@@ -9,6 +9,7 @@ use journal::{Draft, EventBody, Journal};
 use tokio::sync::{oneshot, watch};
 
 use super::Message;
+use super::settler::{Settled, Settler};
 use super::status::Status;
 use crate::projections::Projections;
 
@@ -35,13 +36,14 @@ struct Due {
 /// The state of the thread.
 pub(super) struct WriterLoop {
     journal: Journal,
+    settler: Settler,
     /// Where the last sequence number that readers can see is told.
     head: watch::Sender<u64>,
     projections: Arc<Projections>,
     status: Arc<Status>,
     /// When the open block must be written; `None` while there is nothing to write.
     due: Option<Due>,
-    /// Events taken so far.
+    /// Events taken so far, those held back excepted.
     taken: u64,
     /// Who waits for the next flush.
     settling: Vec<oneshot::Sender<()>>,
@@ -54,11 +56,12 @@ pub(super) struct WriterLoop {
 impl WriterLoop {
     pub(super) fn new(
         journal: Journal,
+        settler: Settler,
         head: watch::Sender<u64>,
         projections: Arc<Projections>,
         status: Arc<Status>,
     ) -> Self {
-        Self { journal, head, projections, status, due: None, taken: 0, settling: Vec::new(), told: false }
+        Self { journal, settler, head, projections, status, due: None, taken: 0, settling: Vec::new(), told: false }
     }
 
     /// Runs until the recorder closes or every handle to it is gone.
@@ -71,8 +74,18 @@ impl WriterLoop {
             };
             let is_idle = matches!(message, Err(RecvTimeoutError::Timeout));
             match message {
-                Ok(Message::Event(draft, _permit)) => self.append(&draft),
-                Ok(Message::Durable(draft, done)) => drop(done.send(self.append_durably(&draft))),
+                Ok(Message::Event(draft, _permit)) => {
+                    // What it holds back counts no longer against the budget, or that would be used up by it.
+                    self.settler.take(draft, &self.journal);
+                    self.append_settled();
+                }
+                Ok(Message::Durable(draft, done)) => {
+                    if draft.request.is_some() {
+                        self.settler.settle(draft.request);
+                        self.append_settled();
+                    }
+                    let _ = done.send(self.append_durably(&draft));
+                }
                 Ok(Message::Settle(done)) => self.settle(done),
                 // Whoever waits is told by the job being dropped.
                 Ok(Message::WithJournal(job)) => {
@@ -93,6 +106,8 @@ impl WriterLoop {
                 let _ = self.flush();
             }
         };
+        self.settler.settle_all();
+        self.append_settled();
         self.status.enter(None);
         if let Err(error) = self.journal.close() {
             tracing::error!(%error, "the journal could not be closed: the last events may be missing");
@@ -103,11 +118,21 @@ impl WriterLoop {
         }
     }
 
+    /// Appends what need not wait for the rest of a stream.
+    fn append_settled(&mut self) {
+        self.status.hold(self.settler.held());
+        while let Some(event) = self.settler.next() {
+            self.append(&event);
+        }
+    }
+
     /// Appends, however long it takes: what comes after waits, and with it, in the end, whoever records.
-    fn append(&mut self, draft: &Draft) {
+    fn append(&mut self, event: &Settled) {
         self.taken += 1;
-        self.expect_flush(age(draft));
-        let entry = match self.until_it_works(draft, |journal| journal.entry(draft)) {
+        // The time in which it was held back is not the journal's.
+        let since = if event.was_held { Timestamp::now() } else { event.draft.at };
+        self.expect_flush(age(since));
+        let entry = match self.until_it_works(since, |journal| event.entry(journal)) {
             Some(Ok(entry)) => entry,
             Some(Err(error)) => {
                 self.status.withhold();
@@ -115,7 +140,7 @@ impl WriterLoop {
             }
             None => return self.status.give_up(),
         };
-        if self.until_it_works(draft, |journal| journal.append_entry(&entry)).is_none() {
+        if self.until_it_works(since, |journal| journal.append_entry(&entry)).is_none() {
             return self.status.give_up();
         }
         self.projections.metrics().on_scrubbed(entry.scrubbed());
@@ -125,11 +150,11 @@ impl WriterLoop {
     /// journal, and is the one error that comes back.
     fn until_it_works<T>(
         &mut self,
-        draft: &Draft,
+        since: Timestamp,
         mut attempt: impl FnMut(&mut Journal) -> Result<T, journal::Error>,
     ) -> Option<Result<T, journal::Error>> {
         while !self.status.gave_up() {
-            match self.call(Some(draft.at), &mut attempt) {
+            match self.call(Some(since), &mut attempt) {
                 Err(error) if !matches!(error, journal::Error::Scrub { .. }) => self.failed(&error),
                 result => return Some(result),
             }
@@ -274,7 +299,7 @@ impl Due {
     }
 }
 
-/// How long ago the event happened.
-fn age(draft: &Draft) -> Duration {
-    Duration::try_from(Timestamp::now().duration_since(draft.at)).unwrap_or_default()
+/// How long ago that was.
+fn age(at: Timestamp) -> Duration {
+    Duration::try_from(Timestamp::now().duration_since(at)).unwrap_or_default()
 }

@@ -119,6 +119,8 @@ async fn a_stream_whose_trace_cannot_be_kept_breaks_off() {
     let mut body = bench.proxy.chat(&ask_stream("slow:150:20")).send().await.unwrap().bytes_stream();
     let mut text = body.next().await.unwrap().unwrap().to_vec();
     bench.break_journal();
+    // What the model says on one line is held back to its end: somebody else is the first to find out.
+    bench.until_failing().await;
     let broken_off = loop {
         match body.next().await {
             Some(Ok(chunk)) => text.extend_from_slice(&chunk),
@@ -133,5 +135,6 @@ async fn a_stream_whose_trace_cannot_be_kept_breaks_off() {
 
     bench.mend();
     bench.proxy.until_ready().await;
-    assert_eq!(bench.proxy.summaries().await[0]["outcome"], "stream_aborted");
+    let summaries = bench.proxy.summaries().await;
+    assert!(summaries.iter().any(|summary| summary["outcome"] == "stream_aborted"), "{summaries:?}");
 }

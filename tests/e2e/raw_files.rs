@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use journal::{Journal, NoScrub, Options, Selection};
 
-use crate::support::{KEY, Proxy, UPSTREAM_KEY, ask_stream};
+use crate::support::{KEY, Proxy, UPSTREAM_KEY, ask_stream, stream_events, stream_text, trace};
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -59,5 +59,40 @@ async fn the_prompt_is_kept_out_of_sight_and_no_key_is() {
         for text in planted.into_iter().chain([KEY, UPSTREAM_KEY, "c00kie-value-1234", "a prompt to remember"]) {
             assert!(!contains(&content, text), "{text} is in {}", path.display());
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_model_says_piece_by_piece_is_nowhere() {
+    let key = "ghp_Zq7RtX2mK9bLkW4cVhN8sYd3PfGjT6wQa5eH";
+    let proxy = Proxy::start().await;
+    for characters in [1, 3, 7] {
+        let script = format!("pieces:{characters}:Use {key} for it, and mind {key}.");
+        let response = proxy.chat(&ask_stream(&script)).send().await.unwrap();
+        let id = response.headers()["x-request-id"].to_str().unwrap().to_owned();
+        let (events, done) = stream_events(&response.text().await.unwrap());
+        assert!(done);
+        assert_eq!(stream_text(&events), format!("Use {key} for it, and mind {key}."), "the client gets it whole");
+        assert!(stream_texts_are_pieces(&events, characters), "it came in pieces");
+        let shown = proxy.trace(&["show", &id]).await;
+        assert_gone(shown.as_bytes(), key, "codex-trace show");
+    }
+    assert_gone(proxy.log().as_bytes(), key, "the log");
+    let (_, state) = proxy.stop().await;
+    assert_gone(trace(state.path(), &["events", "--json"]).await.as_bytes(), key, "the journal");
+    for path in files(state.path()) {
+        assert_gone(&std::fs::read(&path).expect("the file can be read"), key, &path.display().to_string());
+    }
+}
+
+fn stream_texts_are_pieces(events: &[serde_json::Value], characters: usize) -> bool {
+    let texts = events.iter().filter_map(|event| event["choices"][0]["delta"]["content"].as_str());
+    texts.into_iter().all(|text| text.chars().count() <= characters)
+}
+
+/// No six characters in a row of `secret` are there.
+fn assert_gone(content: &[u8], secret: &str, place: &str) {
+    for at in 0..=secret.len() - 6 {
+        assert!(!contains(content, &secret[at..at + 6]), "{} is in {place}", &secret[at..at + 6]);
     }
 }

@@ -12,7 +12,10 @@ const MAX_V6: usize = 45;
 const MAX_ZONE: usize = 16;
 
 /// What stands before four numbers that are a version.
-const VERSION: &[&str] = &["version", "versions", "ver", "v", "release", "revision", "rev", "build"];
+const VERSION: &[&str] = &[
+    "version", "versions", "ver", "v", "release", "revision", "rev", "build", "section", "chapter", "clause",
+    "appendix", "table", "figure", "rule",
+];
 
 // === impl Addresses ===
 
@@ -86,6 +89,8 @@ fn v4_end(text: Text<'_>, at: usize) -> Option<usize> {
         (next, _) if next.is_ascii_alphanumeric() || next == b'_' => false,
         (b'.', next) => !next.is_ascii_alphanumeric(),
         (b'-' | b'+', next) => !next.is_ascii_alphabetic(),
+        // A network.
+        (b'/', next) if next.is_ascii_digit() => text.before(end, 2) != b'.' || text.before(end, 1) != b'0',
         _ => true,
     };
     whole.then_some(end)

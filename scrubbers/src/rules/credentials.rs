@@ -2,6 +2,9 @@
 
 use super::{Check, Rule, Start};
 
+const PASSWORD_WORDS: &[&str] =
+    &["password", "passwd", "passwort", "passphrase", "passcode", "kennwort", "contraseña", "mot de passe"];
+
 pub(crate) const RULES: &[Rule] = &[
     // RFC 6750 §2.1, anywhere in text.
     Rule {
@@ -64,25 +67,55 @@ pub(crate) const RULES: &[Rule] = &[
         check: Check::Value,
         ..Rule::DEFAULT
     },
-    // Sentences: "the password is hunter2", "mein Passwort lautet …".
+    // Sentences: "the password is hunter2", "passwd for root: …", "mein Passwort lautet …".
     Rule {
         name: "password",
-        anchors: &[
-            "password",
-            "passwd",
-            "passwort",
-            "passphrase",
-            "passcode",
-            "kennwort",
-            "contraseña",
-            "mot de passe",
-        ],
+        anchors: PASSWORD_WORDS,
         pattern: concat!(
             r"(?i:password|passwd|passwort|passphrase|passcode|kennwort|contraseña|mot de passe)",
-            r#"(?i:[ \t]{1,3}(?:for|of|to)[ \t]{1,3}[^\s]{1,40}(?:[ \t][^\s:]{1,20})?)?"#,
-            r#"[ \t]{1,3}(?i:is|was|to|lautet|ist|es|est|=|:|->|→)[ \t]{0,3}(?i:now[ \t]{1,3})?[:"'`“«*]{0,3}(?P<secret>[^\s"'`”»<>*]{3,255}[^\s"'`”»<>*.,;:!?)\]}])"#,
+            r"(?i:[ \t]{1,3}(?:for|of|to|für|de|pour)[ \t]{1,3}[^\s:=]{1,40}(?:[ \t][^\s:=]{1,20})?)?",
+            r"(?:[ \t]{1,3}(?i:is|was|to|lautet|ist|es|est)[ \t]{1,3}(?i:now[ \t]{1,3})?|[ \t]{0,3}(?:=|:|->|→)[ \t]{0,3})",
+            r#"[:"'`“«*]{0,3}(?P<secret>[^\s"'`”»<>*]{3,255}[^\s"'`”»<>*.,;:!?)\]}]!?)"#,
         ),
         check: Check::Spoken,
+        ..Rule::DEFAULT
+    },
+    // In quotes right behind the word: `passphrase "blue giraffe dances"`.
+    Rule {
+        name: "password",
+        anchors: PASSWORD_WORDS,
+        pattern: concat!(
+            r"(?i:password|passwd|passwort|passphrase|passcode|kennwort|contraseña|mot de passe)",
+            r#"[ \t]{1,3}["“«`'](?P<secret>[^"”»`'\n]{4,128})["”»`']"#,
+        ),
+        check: Check::Spoken,
+        ..Rule::DEFAULT
+    },
+    // A name and its value in two attributes, as .NET and Maven configure.
+    Rule {
+        name: "password",
+        anchors: &["key=\"", "name=\""],
+        pattern: concat!(
+            r#"(?i:key|name)="[^"]{0,64}(?i:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key)""#,
+            r#"[ \t]{1,8}(?i:value)="(?P<secret>[^"\n]{3,512})""#,
+        ),
+        check: Check::Value,
+        ..Rule::DEFAULT
+    },
+    // PCI DSS 3.3.1: never to be kept.
+    Rule {
+        name: "card-security-code",
+        anchors: &["cvv", "cvc", "security code"],
+        pattern: r#"(?i:cvv2?|cvc2?|security code)["']?[ \t]{0,3}(?:[:=#]|is[ \t])?[ \t]{0,3}["']?(?P<secret>[0-9]{3,4})(?:[^0-9.]|\z)"#,
+        check: Check::None,
+        ..Rule::DEFAULT
+    },
+    Rule {
+        name: "pin",
+        anchors: &["pin"],
+        pattern: r#"(?i:pin)(?i:[ _-](?:code|number|nummer))?["']?[ \t]{0,3}(?:[:=]|is[ \t])[ \t]{0,3}["']?(?P<secret>[0-9]{4,8})(?:[^0-9.]|\z)"#,
+        check: Check::None,
+        start: Start::Token,
         ..Rule::DEFAULT
     },
     // The same of keys and tokens.

@@ -16,12 +16,14 @@ pub(crate) const RULES: &[Rule] = &[
         ),
         start: Start::Anywhere,
         check: Check::None,
+        reach: usize::MAX,
         ..Rule::DEFAULT
     },
     // <https://tartarus.org/~simon/putty-snapshots/htmldoc/AppendixC.html>: the lines that are counted.
     Rule {
         name: "putty-private-key",
         anchors: &["Private-Lines:"],
+        reach: usize::MAX,
         pattern: r"Private-Lines: ?[0-9]{1,3}(?P<secret>(?:(?:\s|\\+[nr])+[A-Za-z0-9+/=]{16,})+)",
         ..Rule::DEFAULT
     },

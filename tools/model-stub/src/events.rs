@@ -49,6 +49,11 @@ pub(crate) fn steps(output: Output, delay: Duration, usage: Usage, number: u64, 
             let calls = calls.flat_map(move |(index, (call, number))| function_call(calls_at + index, number, &call));
             Box::new(text.chain(calls).chain(completed))
         }
+        Output::Pieces { characters, text } => {
+            let text: Vec<char> = text.chars().collect();
+            let pieces: Vec<String> = text.chunks(characters).map(|piece| piece.iter().collect()).collect();
+            Box::new(message(0, pieces.into_iter(), None).chain(completed))
+        }
         Output::Slow { words, every } => {
             let words = (0..words).map(|word| format!("w{word} "));
             Box::new(message(0, words, Some(every)).chain(completed))

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 pub const SCRIPTS: &str = r#"The last user text of a request is its script:
 
   say:<text>            stream <text> word by word, white space kept
+  pieces:<n>:<text>     stream <text> in pieces of n characters
   slow:<n>:<ms>         stream n words, one every <ms> milliseconds
   reason                a reasoning summary, then a message
   tool:<name>:<json>    call a tool with these arguments
@@ -80,6 +81,10 @@ pub(crate) enum Output {
     Items {
         text: Option<String>,
         calls: Vec<Call>,
+    },
+    Pieces {
+        characters: usize,
+        text: String,
     },
     Slow {
         words: u32,
@@ -179,6 +184,7 @@ impl Output {
         };
         match verb {
             "say" => Ok(Self::message(rest.into())),
+            "pieces" => parse_pieces(rest).ok_or("pieces:<n>:<text> with n from 1"),
             "slow" => parse_slow(rest).ok_or("slow:<n>:<ms> with n up to 1000000"),
             "tool" => Call::parse(rest).map(|call| Self::calls(vec![call])).ok_or("tool:<name>:<json>"),
             "calls" => parse_calls(rest).map(Self::calls).ok_or(r#"calls:[{"name":…,"arguments":…},…]"#),
@@ -207,6 +213,12 @@ impl Output {
     fn calls(calls: Vec<Call>) -> Self {
         Self::Items { text: None, calls }
     }
+}
+
+fn parse_pieces(text: &str) -> Option<Output> {
+    let (characters, text) = text.split_once(':')?;
+    let characters = characters.parse().ok().filter(|characters| *characters > 0)?;
+    Some(Output::Pieces { characters, text: text.into() })
 }
 
 fn parse_slow(text: &str) -> Option<Output> {
@@ -286,7 +298,16 @@ mod tests {
 
     #[test]
     fn a_malformed_script_says_what_was_expected() {
-        for text in ["err:teapot", "err:200", "slow:3", "tool:f", "calls:{}", "delay:x:say:a", "usage:1:2:3:say:a"] {
+        for text in [
+            "err:teapot",
+            "err:200",
+            "slow:3",
+            "pieces:0:a",
+            "tool:f",
+            "calls:{}",
+            "delay:x:say:a",
+            "usage:1:2:3:say:a",
+        ] {
             let error = Script::parse(text).unwrap_err();
             assert_eq!(error.text, text);
             assert!(error.expected.starts_with(text.split(':').next().unwrap()), "{error}");

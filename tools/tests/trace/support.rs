@@ -15,6 +15,7 @@ use journal::{
     Tokens,
 };
 use retention::{Policy, Terms};
+use scrubbers::Scrubber;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -144,7 +145,9 @@ impl State {
         let journal = self.journal();
         let (reader, last_known) = (journal.reader(), journal.last_known_time());
         let projections = Projections::new(Metrics::new([]).expect("metrics"));
-        let (recorder, writer) = Recorder::start(journal, projections, Guarantee::default()).expect("a thread");
+        let scrubber = Arc::new(Scrubber::builder().build().expect("the table compiles"));
+        let (recorder, writer) =
+            Recorder::start(journal, scrubber, projections, Guarantee::default()).expect("a thread");
         let path = self.path();
         let control = runtime.block_on(async { ControlServer::bind(path).expect("the socket can be made") });
         let stop = CancellationToken::new();
