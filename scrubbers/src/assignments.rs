@@ -39,6 +39,9 @@ const SCHEMES: &[&str] = &[
     "zoho-oauthtoken",
 ];
 
+/// Longer than every scheme and the space behind it.
+const SCHEME_MAX: usize = 32;
+
 /// What a `Set-Cookie` says of a cookie besides its value (RFC 6265 §4.1).
 const COOKIE_ATTRIBUTES: &[&str] =
     &["path", "domain", "expires", "max-age", "samesite", "priority", "httponly", "secure", "partitioned", "version"];
@@ -306,19 +309,18 @@ fn is_password(secret: &str, value: &Value) -> bool {
 fn authorization(text: &str, start: usize, found: &mut impl FnMut(&'static str, Range<usize>)) -> Option<usize> {
     let start = start + usize::from(text[start..].starts_with(['"', '\'', '`', '[']));
     let start = start + usize::from(text[start..].starts_with(['"', '\'']));
-    let rest = at_most(text, start, VALUE_MAX);
-    let line = &rest[..rest.find(['\n', '\r', '"', '\'', '`', '<', MASK]).unwrap_or(rest.len())];
-    let (scheme, secret) = split_scheme(line);
+    let (scheme, _) = split_scheme(at_most(text, start, SCHEME_MAX));
     let takes_pairs = ["digest", "aws4", "hawk", "signature", "oauth"];
     let is_long =
         takes_pairs.iter().any(|name| scheme.get(..name.len()).is_some_and(|scheme| scheme.eq_ignore_ascii_case(name)));
+    let rest = at_most(text, start + scheme.len(), VALUE_MAX);
     // Digest and its like quote their pairs, up to the end of the line.
     let secret = if is_long {
         let line = &rest[..rest.find(['\n', '\r', '`', '<', MASK]).unwrap_or(rest.len())];
-        line[scheme.len()..].trim_end_matches(['"', '\'', ' '])
+        line.trim_end_matches(['"', '\'', ' '])
     } else {
-        let end = secret.find(|c: char| c.is_whitespace() || matches!(c, ',' | ';')).unwrap_or(secret.len());
-        secret[..end].trim_end_matches([')', ']', '}', '.'])
+        let ends = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '"' | '\'' | '`' | '<' | MASK);
+        rest[..rest.find(ends).unwrap_or(rest.len())].trim_end_matches([')', ']', '}', '.'])
     };
     let is_secret = !is_placeholder(secret)
         && (is_long || is_random(secret) || !scheme.is_empty() && secret.len() >= 8 && !is_word(secret));
@@ -330,24 +332,36 @@ fn authorization(text: &str, start: usize, found: &mut impl FnMut(&'static str, 
     Some(from + secret.len())
 }
 
-/// Tells `found` of the values in a cookie header that begins at `start`.
+/// Tells `found` of the values in a cookie header that begins at `start`. It ends where no pair follows.
 fn cookies(text: &str, start: usize, found: &mut impl FnMut(&'static str, Range<usize>)) -> Option<usize> {
     let start = start + usize::from(text[start..].starts_with(['"', '\'', '`']));
     let rest = at_most(text, start, VALUE_MAX);
-    let line = &rest[..rest.find(['\n', '\r', '"', '\'', '`', '<', MASK]).unwrap_or(rest.len())];
-    let mut end = None;
-    for value in cookie_values(line) {
-        // A pair holds no space: what follows one is the text around the header.
-        let length = line[value.clone()].find(char::is_whitespace).unwrap_or(value.len());
-        let range = start + value.start..start + value.start + length;
-        let name = line[..value.start].trim_end_matches('=').rsplit([';', ' ']).next().unwrap_or_default();
-        let is_short = length < 6 && names::classify(name).is_none();
-        if !is_short {
-            end = Some(range.end);
-            found(kind(Class::Cookie), range);
+    let mut at = 0;
+    let mut pairs = 0;
+    loop {
+        at += rest[at..].len() - rest[at..].trim_start_matches([' ', '\t']).len();
+        let length = rest[at..].find(|c: char| !is_name_char(c)).unwrap_or(rest.len() - at);
+        let name = &rest[at..at + length];
+        at += length;
+        if rest[at..].starts_with('=') {
+            at += 1;
+            let ends = |c: char| c.is_whitespace() || matches!(c, ';' | '"' | '\'' | '`' | '<' | MASK);
+            let length = rest[at..].find(ends).unwrap_or(rest.len() - at);
+            let value = &rest[at..at + length];
+            let is_attribute = COOKIE_ATTRIBUTES.iter().any(|attribute| attribute.eq_ignore_ascii_case(name));
+            let is_short = length < 6 && names::classify(name).is_none();
+            if !is_attribute && !is_short && !is_placeholder(value) {
+                found(kind(Class::Cookie), start + at..start + at + length);
+            }
+            at += length;
+            pairs += 1;
         }
+        if !rest[at..].starts_with(';') {
+            break;
+        }
+        at += 1;
     }
-    end
+    (pairs > 0).then_some(start + at)
 }
 
 fn is_name(byte: u8) -> bool {

@@ -208,7 +208,7 @@ pub(crate) fn is_header(name: &str) -> bool {
         header.len() == name.len()
             && header.bytes().zip(name.bytes()).all(|(a, b)| a == b.to_ascii_lowercase() || a == b'-' && b == b'_')
     };
-    HEADERS.iter().any(|header| same(header))
+    HEADERS.iter().any(same)
 }
 
 /// The phrases by their text.
