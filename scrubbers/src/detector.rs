@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
+use crate::explain::FoundBy;
 use crate::names::{self, Class};
 use crate::pii::{self, Addresses};
 use crate::rules::{Check, FAMILIES, Start, joins_token, token_start};
@@ -44,6 +45,8 @@ pub(crate) struct Found {
     pub(crate) kind: Arc<str>,
     /// What it is, if that is not what stands there: of a secret that is known by value and stands in another form.
     pub(crate) known: Option<Arc<str>>,
+    /// What gave it away.
+    pub(crate) by: FoundBy,
 }
 
 /// Kinds that say how a secret was found rather than what it is: any other kind names it better.
@@ -133,12 +136,12 @@ impl Detector {
     fn scan_plain(&self, text: &str, traits: Traits) -> Vec<Found> {
         let mut found = Vec::new();
         self.matches(text, &mut found);
-        let mut add = |kind, range| found.push(Found { range, kind: self.kind(kind), known: None });
+        let mut add = |kind, range, by| found.push(Found { range, kind: self.kind(kind), known: None, by });
         if traits.may_assign() && self.names.is_match(text) {
-            assignments::scan(text, &mut add);
+            assignments::scan(text, &mut |kind, range| add(kind, range, FoundBy::Name));
         }
         if traits.may_be_personal() {
-            pii::scan(text, self.addresses, &mut add);
+            pii::scan(text, self.addresses, &mut |kind, range| add(kind, range, FoundBy::Form));
         }
         found
     }
@@ -167,11 +170,11 @@ impl Detector {
         matched.sort_unstable_by_key(|(owner, _)| *owner);
         found.extend(matched.into_iter().map(|(owner, range)| {
             let Matcher { kind, test } = &self.matchers[owner];
-            let known = match test {
-                Test::Value(form) => Some(Arc::clone(&form.secret)),
-                Test::Pattern { .. } => None,
+            let (known, by) = match test {
+                Test::Value(form) => (Some(Arc::clone(&form.secret)), FoundBy::Value),
+                Test::Pattern { .. } => (None, FoundBy::of_rule(kind)),
             };
-            Found { range, kind: Arc::clone(kind), known }
+            Found { range, kind: Arc::clone(kind), known, by }
         }));
         asked
     }
@@ -248,7 +251,7 @@ fn settled(mut found: Vec<Found>, markers: &[Range<usize>]) -> Vec<Found> {
             Some(last) if next.range.start < last.range.end => {
                 last.range.end = last.range.end.max(next.range.end);
                 if is_generic(&last.kind) && !is_generic(&next.kind) {
-                    (last.kind, last.known) = (next.kind, next.known);
+                    (last.kind, last.known, last.by) = (next.kind, next.known, next.by);
                 }
             }
             _ => settled.push(next),

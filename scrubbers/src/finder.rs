@@ -7,6 +7,7 @@ use crate::PseudonymKey;
 use crate::assignments::{cookie_values, is_secret_named, kind, split_scheme};
 use crate::candidate::is_placeholder;
 use crate::detector::{Detector, Found, is_generic};
+use crate::explain::{FoundBy, Wrapping};
 use crate::json::{self, Strings, Token};
 use crate::marker;
 use crate::names::{self, Class};
@@ -30,6 +31,10 @@ pub(crate) struct Hit {
     pub(crate) value: String,
     /// Whether it is a number of a JSON document, so that what takes its place needs quotes.
     pub(crate) number: bool,
+    /// What gave it away.
+    pub(crate) found_by: FoundBy,
+    /// What it was wrapped in, the outermost first.
+    pub(crate) through: Vec<Wrapping>,
 }
 
 /// Collects the hits in one text, at one depth.
@@ -53,6 +58,12 @@ impl Hit {
     pub(crate) fn marker(&self, key: &PseudonymKey) -> String {
         let marker = marker::marker(&self.kind, &key.token(&self.kind, self.value.as_bytes()));
         if self.number { format!("\"{marker}\"") } else { marker }
+    }
+
+    /// The same secret where it stands in the text around this one.
+    fn wrapped(mut self, range: Range<usize>, wrapping: Wrapping) -> Self {
+        self.through.insert(0, wrapping);
+        Self { range, ..self }
     }
 }
 
@@ -93,9 +104,10 @@ impl Finder<'_> {
         if text.len() < SECRET_MIN {
             return;
         }
-        for Found { range, kind, known } in self.detector.scan(text, traits) {
+        for Found { range, kind, known, by: found_by } in self.detector.scan(text, traits) {
             let value = known.as_deref().unwrap_or(&text[range.clone()]).to_owned();
-            self.hits.push(Hit { range: range.start + offset..range.end + offset, kind, value, number: false });
+            let range = range.start + offset..range.end + offset;
+            self.hits.push(Hit { range, kind, value, number: false, found_by, through: Vec::new() });
         }
         self.wrapped(text, offset, traits);
     }
@@ -108,19 +120,21 @@ impl Finder<'_> {
         if traits.may_be_escaped()
             && let Some(view) = View::decoded(text)
         {
-            self.view(&view, offset);
+            self.view(&view, text, offset);
         }
-        for Run { range, text } in Run::all(text) {
-            if let Some(hit) = self.within(&text).into_iter().next() {
-                self.hits.push(Hit { range: range.start + offset..range.end + offset, ..hit });
+        for Run { range, text: decoded } in Run::all(text) {
+            if let Some(hit) = self.within(&decoded).into_iter().next() {
+                let wrapping = Wrapping::of_digits(&text[range.clone()]);
+                self.hits.push(hit.wrapped(range.start + offset..range.end + offset, wrapping));
             }
         }
     }
 
-    fn view(&mut self, view: &View, offset: usize) {
+    fn view(&mut self, view: &View, text: &str, offset: usize) {
         for hit in self.within(view.text()) {
             let source = view.source(&hit.range);
-            self.hits.push(Hit { range: source.start + offset..source.end + offset, ..hit });
+            let wrapping = Wrapping::of_escapes(&text[source.clone()], text);
+            self.hits.push(hit.wrapped(source.start + offset..source.end + offset, wrapping));
         }
     }
 
@@ -174,7 +188,7 @@ impl Finder<'_> {
         let traits = Traits::of(content);
         if traits.may_be_escaped() && content.contains('\\') {
             if let Some(view) = View::unescaped(content) {
-                self.view(&view, at);
+                self.view(&view, content, at);
             }
         } else if traits.may_be_structured() && self.depth < DEPTH_MAX {
             self.depth += 1;
@@ -189,11 +203,12 @@ impl Finder<'_> {
     fn number(&mut self, content: &str, at: usize) {
         let whole = |found: &Found| found.range == (0..content.len());
         if content.len() >= 12
-            && let Some(Found { range, kind, .. }) =
+            && let Some(Found { range, kind, by: found_by, .. }) =
                 self.detector.scan(content, Traits::of(content)).into_iter().find(whole)
         {
             let value = content.to_owned();
-            self.hits.push(Hit { range: at..at + range.end, kind, value, number: true });
+            let range = at..at + range.end;
+            self.hits.push(Hit { range, kind, value, number: true, found_by, through: Vec::new() });
         }
     }
 
@@ -214,7 +229,8 @@ impl Finder<'_> {
                 continue;
             }
             let range = at + part.start..at + part.end;
-            self.hits.push(Hit { range, kind: self.detector.kind(kind(class)), value, number });
+            let (kind, found_by) = (self.detector.kind(kind(class)), FoundBy::Structure);
+            self.hits.push(Hit { range, kind, value, number, found_by, through: Vec::new() });
         }
     }
 }
@@ -268,6 +284,7 @@ fn merged(mut found: Vec<Hit>) -> Vec<Hit> {
                 last.range.end = last.range.end.max(hit.range.end);
                 if is_generic(&last.kind) && !is_generic(&hit.kind) {
                     (last.kind, last.value) = (hit.kind, hit.value);
+                    (last.found_by, last.through) = (hit.found_by, hit.through);
                 }
             }
             _ => hits.push(hit),

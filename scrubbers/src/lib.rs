@@ -21,6 +21,7 @@ mod checksums;
 mod deltas;
 mod detector;
 mod error;
+mod explain;
 mod finder;
 mod json;
 mod marker;
@@ -37,6 +38,7 @@ mod views;
 
 pub use deltas::{Deltas, MAX_HELD, SettledPiece};
 pub use error::Error;
+pub use explain::{Explained, FoundBy, Wrapping};
 pub use pii::Addresses;
 pub use pseudonym::PseudonymKey;
 pub use report::Report;

@@ -31,7 +31,7 @@ const BLOCK_DASHES: &str = "-----";
 /// # Ok::<(), scrubbers::Error>(())
 /// ```
 pub struct Scrubber {
-    detector: Detector,
+    pub(crate) detector: Detector,
 }
 
 /// Collects what a [`Scrubber`] shall know besides its tables of rules.

@@ -10,6 +10,7 @@ use journal::RequestId;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::list::FilterArgs;
+use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
 use crate::when;
 
@@ -25,6 +26,7 @@ Examples:
   codex-trace tail -f                       what happens now
   codex-trace verify                        whether the journal is what was written
   codex-trace retention status              what is kept, what is due, and what was disposed of
+  codex-trace scrub --explain app.log       which secrets a text holds, and how each was found
 
 Times are written as 2026-11-23T12:00:00Z, as 2026-11-23 (its beginning, UTC), or as an age: 30m, 2h, 3d.
 
@@ -177,6 +179,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
+    /// Redact a text as the journal would, or explain what would be redacted and why
+    Scrub(ScrubArgs),
 }
 
 #[derive(Subcommand)]

@@ -11,6 +11,7 @@ mod list;
 mod output;
 mod rekey;
 mod retention;
+mod scrub;
 mod segments;
 mod settings;
 mod show;
@@ -48,6 +49,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
+    // It needs no journal, and so no configuration that is right.
+    if let Command::Scrub(args) = &cli.command {
+        return scrub::run(args);
+    }
     let settings = cli.settings()?;
     match &cli.command {
         // These open the journal themselves.
@@ -102,7 +107,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Backup { dir, json } => {
             backup::print(source.operate(&Operation::Backup { path: backup::target(dir)? })?, *json)
         }
-        Command::Restore { .. } | Command::Rekey { .. } => Ok(()),
+        Command::Restore { .. } | Command::Rekey { .. } | Command::Scrub(_) => Ok(()),
     }
 }
 

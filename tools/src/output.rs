@@ -12,6 +12,11 @@ pub(crate) struct Output {
     live: bool,
 }
 
+/// Standard output for what is no line.
+pub(crate) fn buffered() -> BufWriter<StdoutLock<'static>> {
+    BufWriter::new(io::stdout().lock())
+}
+
 /// Prints an answer as it is.
 pub(crate) fn copy(lines: Lines) -> Result<(), Failure> {
     let mut output = Output::for_answer(&lines);
@@ -24,7 +29,7 @@ pub(crate) fn copy(lines: Lines) -> Result<(), Failure> {
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self { stdout: BufWriter::new(io::stdout().lock()), live: false }
+        Self { stdout: buffered(), live: false }
     }
 
     /// For lines that come from `lines`.

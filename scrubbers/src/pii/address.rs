@@ -98,8 +98,8 @@ fn v4_end(text: Text<'_>, at: usize) -> Option<usize> {
 
 /// Whether the word right before `at` says that a version follows.
 fn is_version(text: Text<'_>, at: usize) -> bool {
-    let joints =
-        (1..=4).take_while(|&distance| matches!(text.before(at, distance), b' ' | b':' | b'=' | b'"' | b'\'')).count();
+    let is_joint = |byte: u8| matches!(byte, b' ' | b':' | b'=' | b'"' | b'\'' | b'\\');
+    let joints = (1..=6).take_while(|&distance| is_joint(text.before(at, distance))).count();
     let word = at - joints;
     // Only the word itself: its first letter is one byte behind where the longest begins.
     VERSION.iter().any(|version| text.mentions(word, version.len(), &[version]))

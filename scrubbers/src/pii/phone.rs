@@ -130,12 +130,18 @@ pub(super) fn find_national(text: Text<'_>, at: usize, run: usize) -> Option<Fou
         return None;
     }
     let start = if text.before(at, 1) == b'(' { at - 1 } else { at };
-    if !text.starts_value(start) || !text.mentions(start, REACH, WORDS) {
+    if !text.starts_value(start) || is_date(text, at) || !text.mentions(start, REACH, WORDS) {
         return None;
     }
     let groups = Groups::at(text, at);
     let end = groups.end(text, is_national)?;
     Some(("phone", start..end))
+}
+
+/// Whether a date stands at `at`: of `call me on 24.11.2026` no digit is a phone number's.
+fn is_date(text: Text<'_>, at: usize) -> bool {
+    let forms = ["##.##.####", "##/##/####", "##-##-####", "####-##-##", "####/##/##"];
+    forms.iter().any(|form| text.matches(at, form).is_some_and(|end| !text.byte(end).is_ascii_digit()))
 }
 
 /// Whether `digits`, country code first, are as many as that country's numbers have.

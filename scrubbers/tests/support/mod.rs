@@ -1,5 +1,8 @@
 //! What the tests share.
 
+#[allow(dead_code, reason = "not every test binary looks at all of a case")]
+pub(crate) mod cases;
+
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};

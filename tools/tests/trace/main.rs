@@ -11,6 +11,7 @@ mod keys;
 mod ledger;
 mod reading;
 mod retention;
+mod scrubbing;
 mod socket;
 mod support;
 mod verifying;
