@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{EventBody, Journal};
-use scrubbers::Scrubber;
+use scrubbers::{Addresses, Scrubber};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -29,6 +29,7 @@ use crate::http::{self, App};
 use crate::logging;
 use crate::projections::{Metrics, Projections};
 use crate::record::{Guarantee, Recorder, ScrubEvents, Writer};
+use crate::selftest::Proof;
 use crate::state_dir::{StateDir, StateDirError};
 use crate::upkeep::{self, Upkeep};
 
@@ -136,6 +137,8 @@ impl Service {
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
+        let proof = Proof::default();
+        proof.begin(state_dir.path(), &scrubber, config.scrub_addresses);
         let policy = upkeep::policy(&config).map_err(|errors| {
             StartError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         })?;
@@ -174,6 +177,7 @@ impl Service {
             backend: Arc::new(AppServer::new(&config, status)),
             recorder: recorder.clone(),
             scrubber,
+            proof,
             requests: TaskTracker::new(),
             draining: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -232,17 +236,25 @@ impl Service {
     }
 }
 
-fn scrubber(config: &Config) -> Result<Scrubber, scrubbers::Error> {
+/// The scrubber that `config` asks for.
+pub fn scrubber(config: &Config) -> Result<Scrubber, scrubbers::Error> {
+    let addresses = match config.scrub_addresses {
+        config::Addresses::All => Addresses::All,
+        config::Addresses::Public => Addresses::Public,
+        config::Addresses::None => Addresses::None,
+    };
     let secrets = [
         ("proxy-api-key", &config.api_key),
         ("metrics-token", &config.metrics_token),
         ("upstream-api-key", &config.upstream_api_key),
     ];
-    let builder = secrets.into_iter().fold(Scrubber::builder(), |builder, (name, secret)| match secret {
+    let drop = config.scrub_content == config::Content::Drop;
+    let builder = Scrubber::builder().addresses(addresses).drop_content(drop);
+    let builder = secrets.into_iter().fold(builder, |builder, (name, secret)| match secret {
         Some(secret) => builder.secret(name, secret.expose_secret()),
         None => builder,
     });
-    builder.build()
+    config.scrub.add_to(builder).build()
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, StartError> {

@@ -12,6 +12,7 @@ mod mistake;
 mod models;
 mod origin;
 mod report;
+mod scrub;
 mod table;
 
 use std::collections::BTreeMap;
@@ -19,12 +20,15 @@ use std::path::Path;
 use std::time::Duration;
 
 pub use self::cli::{add_flags, given_flags};
-pub use self::form::{BaseUrl, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, OnFailure};
+pub use self::form::{
+    Addresses, BaseUrl, Content, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, OnFailure,
+};
 pub use self::form::{Period, SandboxMode, Secret, Size, Stage, Switch};
 pub use self::mistake::{Mistake, Mistakes, Warning};
 pub use self::models::{Alias, Models, Target};
 pub use self::origin::Origin;
 pub use self::report::{digest, reference_markdown, render_show};
+pub use self::scrub::ScrubRules;
 pub use self::table::{Config, Fallback, Folder, Row, SETTINGS, Setting};
 
 use self::document::Document;
@@ -74,7 +78,7 @@ pub fn load(sources: &Sources) -> Result<Config, Mistakes> {
     let stage = draft.stage.as_ref().map_or(Stage::Prod, |stage| stage.value);
     let model = draft.codex_model.as_ref().map_or_else(String::new, |model| model.value.clone());
     let models = Models::new(document.aliases, stage, model);
-    match draft.complete(models, file, warnings.clone()) {
+    match draft.complete(models, document.scrub, file, warnings.clone()) {
         Some(config) if mistakes.is_empty() => Ok(config),
         _ => Err(Mistakes { list: mistakes, warnings }),
     }

@@ -1,4 +1,4 @@
-//! Exit codes of `codex-proxy`, after BSD's `sysexits.h`. There are no others.
+//! Exit codes of `codex-proxy`, after BSD's `sysexits.h`, and one of our own. There are no others.
 
 use std::process::ExitCode;
 
@@ -8,6 +8,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// Everything went well.
     Ok = 0,
+    /// The self-test found a secret that was not scrubbed.
+    Leak = 4,
     /// The command line is wrong.
     Usage = 64,
     /// Codex is missing or cannot be used.

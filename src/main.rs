@@ -10,6 +10,7 @@ use codex_completions_api::config::{self, Config, Purpose, Sources};
 use codex_completions_api::demo;
 use codex_completions_api::exit::Exit;
 use codex_completions_api::logging;
+use codex_completions_api::selftest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,7 +18,7 @@ Examples:
   PROXY_API_KEY=$(openssl rand -hex 24) codex-proxy  serve with Codex's own login
   codex-proxy config show                           every setting, its value and where that came from
 
-Exit codes: 0 done, 64 wrong command line, 69 Codex is missing or unusable, 70 internal error, 75 something is in use or
+Exit codes: 0 done, 4 the self-test found a secret that was not scrubbed, 64 wrong command line, 69 Codex is missing or unusable, 70 internal error, 75 something is in use or
 out of reach now (port, state folder, disk), 78 wrong configuration.";
 
 fn main() -> ExitCode {
@@ -33,6 +34,10 @@ fn main() -> ExitCode {
         None | Some(("serve", _)) => serve(&matches),
         Some(("demo", _)) => run(demo::run(sources(&matches, Purpose::Serve))),
         Some(("check-config", _)) => check_config(&matches),
+        Some(("selftest", _)) => match load(&matches, Purpose::Inspect) {
+            Ok(config) => selftest::main(&config),
+            Err(exit) => exit,
+        },
         Some(("config", _)) => show_config(&matches),
         Some(("worker-exec", matches)) => worker_exec(matches),
         Some((name, _)) => unreachable!("clap knows no subcommand {name}"),
@@ -46,6 +51,9 @@ fn command() -> Command {
         .about("Serve the API on a scripted model, with a throwaway key: try everything without an account");
     let check =
         Command::new("check-config").about("Check the configuration: exit code 0, or 78 with everything that is wrong");
+    let selftest = Command::new("selftest").about(
+        "Record made-up secrets of every kind in a journal of their own and search its files: exit code 0, or 4 with what survived",
+    );
     let show = Command::new("show").about("Print every setting with its value and where that came from");
     let config = Command::new("config").about("Look at the configuration").subcommand_required(true).subcommand(show);
     let exec = WorkerExec::augment_args(Command::new("worker-exec").hide(true));
@@ -53,7 +61,7 @@ fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .about("An OpenAI-compatible HTTP API in front of a supervised Codex app-server")
         .after_help(EXAMPLES)
-        .subcommands([serve, demo, check, config, exec]);
+        .subcommands([serve, demo, check, selftest, config, exec]);
     config::add_flags(command)
 }
 

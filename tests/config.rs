@@ -443,6 +443,71 @@ fn wrong_models_are_told() {
 }
 
 #[test]
+fn an_operator_adds_to_the_scrubber() {
+    let setup = Setup::new().file(
+        r#"
+        [scrub]
+        addresses = "none"
+        allow = ['[a-z]+@example\.com']
+        names = ["x-partner-secret"]
+        [[scrub.rule]]
+        name = "staff-number"
+        pattern = 'ST-[0-9]{6}'
+        "#,
+    );
+    let config = setup.right();
+    let shown: Vec<_> = config.rows().into_iter().filter(|row| row.key.starts_with("scrub.")).collect();
+    let keys: Vec<_> = shown.iter().map(|row| row.key.as_str()).collect();
+    assert_eq!(keys, ["scrub.content", "scrub.addresses", "scrub.rule.staff-number", "scrub.allow", "scrub.names"]);
+    assert!(shown[4].origin.contains(":5"), "{}", shown[4].origin);
+    let scrubber = codex_completions_api::app::scrubber(&config).expect("it builds");
+    let key = scrubbers::PseudonymKey::new(&[7; 32]);
+    let text = scrubber.scrub_text("ST-123456 of ada@example.com at 8.8.8.8: x-partner-secret=abc", &key);
+    assert!(text.contains("[STAFF_NUMBER:") && text.contains("ada@example.com at 8.8.8.8"), "{text}");
+    assert!(text.contains("x-partner-secret=[PASSWORD:"), "{text}");
+}
+
+#[test]
+fn what_the_scrubber_cannot_use_is_told_with_name_and_reason() {
+    let setup = Setup::new().file(
+        r#"
+        [scrub]
+        addresses = "some"
+        allow = ["(", 7]
+        names = ["x y", "status"]
+        rules = []
+        [[scrub.rule]]
+        name = "anything"
+        pattern = ".*"
+        [[scrub.rule]]
+        name = "Staff"
+        pattern = "x"
+        [[scrub.rule]]
+        name = "half"
+        [[scrub.rule]]
+        name = "more"
+        pattern = "x"
+        patern = "y"
+        "#,
+    );
+    let messages = setup.messages().join("\n");
+    for part in [
+        "scrub.addresses: \"some\"",
+        ":4: scrub.allow: the allowed value \"(\" cannot be used: unclosed group",
+        ":4: scrub.allow: is written as integer, not as string",
+        ":5: scrub.names: \"x y\" is no name",
+        ":5: scrub.names: \"status\" is a member",
+        "scrub.rules: unknown key; the nearest known key is scrub.rule",
+        ":7: scrub.rule: rule \"anything\" cannot be used: it matches the empty string",
+        "rule name \"Staff\" cannot be used",
+        "scrub.rule: has no pattern",
+        "scrub.rule.patern: unknown key",
+    ] {
+        assert!(messages.contains(part), "{part} is not in\n{messages}");
+    }
+}
+
+#[test]
 fn flags_are_taken_before_and_after_the_subcommand() {
     let command = config::add_flags(clap::Command::new("codex-proxy").subcommand(clap::Command::new("serve")));
     command.clone().debug_assert();

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
+use crate::custom::Custom;
 use crate::explain::FoundBy;
 use crate::names::{self, Class};
 use crate::pii::{self, Addresses};
@@ -34,6 +35,7 @@ pub(crate) struct Detector {
     /// Finds what every name of a secret has in it.
     names: AhoCorasick,
     addresses: Addresses,
+    custom: Custom,
     /// Every kind that a marker can carry.
     kinds: BTreeSet<Arc<str>>,
 }
@@ -80,8 +82,8 @@ struct Verdict {
 // === impl Detector ===
 
 impl Detector {
-    /// Looks for the rules of the tables, for such addresses, and for `secrets`, pairs of a name and a value.
-    pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses) -> Result<Self, Error> {
+    /// Looks for the rules of the tables, for such addresses, for `secrets`, pairs of a name and a value, and for what is `custom`.
+    pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses, custom: Custom) -> Result<Self, Error> {
         let mut matchers = Vec::new();
         let mut anchors = Vec::new();
         let head = |anchor: &str| anchor.bytes().take(MAX_ANCHOR).collect::<Vec<_>>();
@@ -107,8 +109,14 @@ impl Detector {
         let named = [Class::Password, Class::Token, Class::Authorization, Class::Cookie]
             .map(|class| assignments::kind(class).into());
         let personal = pii::KINDS.iter().map(|kind| Arc::from(*kind));
-        let kinds = matchers.iter().map(|matcher| Arc::clone(&matcher.kind)).chain(named).chain(personal).collect();
-        Ok(Self { automaton: anchors, owners, matchers, names: automaton(names::STEMS)?, addresses, kinds })
+        let of_tables = matchers.iter().map(|matcher| Arc::clone(&matcher.kind));
+        let kinds = of_tables.chain(named).chain(personal).chain(custom.kinds()).collect();
+        Ok(Self { automaton: anchors, owners, matchers, names: automaton(names::STEMS)?, addresses, custom, kinds })
+    }
+
+    /// What the operator added.
+    pub(crate) fn custom(&self) -> &Custom {
+        &self.custom
     }
 
     /// Every kind that a marker can carry, in order.
@@ -142,6 +150,15 @@ impl Detector {
         }
         if traits.may_be_personal() {
             pii::scan(text, self.addresses, &mut |kind, range| add(kind, range, FoundBy::Form));
+        }
+        if traits.may_assign() {
+            self.custom.assigned(text, |range| add(assignments::kind(Class::Password), range, FoundBy::Name));
+        }
+        self.custom.rules(text, |kind, range| {
+            found.push(Found { range, kind: Arc::clone(kind), known: None, by: FoundBy::Form });
+        });
+        if self.custom.allows_something() {
+            found.retain(|found| found.known.is_some() || !self.custom.allows(&text[found.range.clone()]));
         }
         found
     }

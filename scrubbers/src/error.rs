@@ -10,14 +10,31 @@ pub enum Error {
     /// There is nothing to look for.
     #[error("secret {0:?} is empty: give its value, or leave it out")]
     Empty(String),
-    /// A rule's expression does not compile.
-    #[error("rule {name:?} does not compile: {source}")]
+    /// A rule's name would not make a readable marker.
+    #[error("rule name {0:?} cannot be used in a marker: use 1 to 64 of a-z, 0-9 and '-'")]
+    RuleName(String),
+    /// A rule's expression cannot be used.
+    #[error("rule {name:?} cannot be used: {reason}")]
     Rule {
         /// The rule.
         name: String,
-        /// What the expression's compiler says.
-        source: Box<regex::Error>,
+        /// What is wrong with its expression.
+        reason: String,
     },
+    /// An expression for values that may stay cannot be used.
+    #[error("the allowed value {pattern:?} cannot be used: {reason}")]
+    Allow {
+        /// The expression.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// What should be the name of a member, header or variable is none.
+    #[error("{0:?} is no name: use 2 to 64 letters, digits, '-', '_' and '.', one of them a letter")]
+    MemberName(String),
+    /// The names together are too much.
+    #[error("the names of secrets cannot be used together, give fewer: {0}")]
+    Names(String),
     /// The search automaton became too large.
     #[error("the search automaton cannot be built, give fewer secrets: {0}")]
     Automaton(#[from] aho_corasick::BuildError),

@@ -101,7 +101,7 @@ impl Finder<'_> {
 
     /// Looks into a text that is no document.
     fn plain(&mut self, text: &str, offset: usize, traits: Traits) {
-        if text.len() < SECRET_MIN {
+        if text.len() < self.shortest() {
             return;
         }
         for Found { range, kind, known, by: found_by } in self.detector.scan(text, traits) {
@@ -138,6 +138,38 @@ impl Finder<'_> {
         }
     }
 
+    /// How short a text can be and hold a secret.
+    fn shortest(&self) -> usize {
+        if self.detector.custom().has_rules() { 1 } else { SECRET_MIN }
+    }
+
+    /// The class of a value that is secret by its name: that of its member, or what stands before it in a pair of two.
+    fn secret_by_name(&self, json: &str, token: &Token, name: Option<&Range<usize>>, content: &str) -> Option<Class> {
+        let header = token.partner.as_ref().and_then(|partner| self.class_of(json, partner));
+        // `["cookie","authorization"]` is a list of names, such as a schema's `required`.
+        let header = header.filter(|_| names::classify(content).is_none());
+        let class = header.or_else(|| self.class_of(json, name?))?;
+        let text = unescape(content);
+        // What holds a secret however it looks.
+        let is_named = || {
+            let name = name.map(|name| &json[name.clone()]);
+            name.is_some_and(|name| names::is_header(name) || self.detector.custom().has_name(&unescape(name)))
+        };
+        let is_secret = header.is_some()
+            || matches!(class, Class::Authorization | Class::Cookie)
+            || is_named()
+            || is_secret_named(&text, class);
+        let is_kept = is_placeholder(&text) || token.is_number && class != Class::Password;
+        (is_secret && !is_kept).then_some(class)
+    }
+
+    /// What a name in a document says of its value.
+    fn class_of(&self, json: &str, name: &Range<usize>) -> Option<Class> {
+        let name = &json[name.clone()];
+        let name = if name.contains('\\') { unescape(name) } else { name.into() };
+        if self.detector.custom().has_name(&name) { Some(Class::Password) } else { names::classify(&name) }
+    }
+
     /// The hits in a text that was wrapped in this one.
     fn within(&self, text: &str) -> Vec<Hit> {
         let mut inner = Finder { detector: self.detector, depth: self.depth + 1, hits: Vec::new() };
@@ -166,7 +198,7 @@ impl Finder<'_> {
             let at = token.content.start + offset;
             let name = entry.name_of(json, &token).or_else(|| token.member.clone());
             if !token.is_key
-                && let Some(class) = secret_by_name(json, &token, name.as_ref(), content)
+                && let Some(class) = self.secret_by_name(json, &token, name.as_ref(), content)
             {
                 self.named(class, content, at, token.is_number);
             }
@@ -182,7 +214,7 @@ impl Finder<'_> {
     /// Looks into a string of a document, which stands at `at`.
     fn string(&mut self, content: &str, at: usize) {
         // Most strings are short words or ids.
-        if content.len() < SECRET_MIN || is_identifier(content) {
+        if content.len() < self.shortest() || is_identifier(content) {
             return;
         }
         let traits = Traits::of(content);
@@ -225,7 +257,13 @@ impl Finder<'_> {
         };
         for part in if parts.is_empty() { std::slice::from_ref(&whole) } else { &parts } {
             let value = unescape(&content[part.clone()]).into_owned();
-            if marker::marker_at(&value, 0) == Some(0..value.len()) || is_placeholder(&value) {
+            let is_marker = marker::marker_at(&value, 0) == Some(0..value.len());
+            if is_marker || is_placeholder(&value) {
+                continue;
+            }
+            if self.detector.custom().allows(&value) {
+                // What is known by its value goes nevertheless.
+                self.string(&content[part.clone()], at + part.start);
                 continue;
             }
             let range = at + part.start..at + part.end;
@@ -233,22 +271,6 @@ impl Finder<'_> {
             self.hits.push(Hit { range, kind, value, number, found_by, through: Vec::new() });
         }
     }
-}
-
-/// The class of a value that is secret by its name: that of its member, or what stands before it in a pair of two.
-fn secret_by_name(json: &str, token: &Token, name: Option<&Range<usize>>, content: &str) -> Option<Class> {
-    let header = token.partner.as_ref().and_then(|partner| class_of(json, partner));
-    // `["cookie","authorization"]` is a list of names, such as a schema's `required`.
-    let header = header.filter(|_| names::classify(content).is_none());
-    let class = header.or_else(|| class_of(json, name?))?;
-    let text = unescape(content);
-    let is_header = || name.is_some_and(|name| names::is_header(&json[name.clone()]));
-    let is_secret = header.is_some()
-        || matches!(class, Class::Authorization | Class::Cookie)
-        || is_header()
-        || is_secret_named(&text, class);
-    let is_kept = is_placeholder(&text) || token.is_number && class != Class::Password;
-    (is_secret && !is_kept).then_some(class)
 }
 
 /// Remembers the name in `{"name": "DB_PASSWORD", "value": "…"}`.
@@ -267,11 +289,6 @@ impl NameAndValue {
         }
         None
     }
-}
-
-fn class_of(json: &str, name: &Range<usize>) -> Option<Class> {
-    let name = &json[name.clone()];
-    if name.contains('\\') { names::classify(&unescape(name)) } else { names::classify(name) }
 }
 
 /// Joins what overlaps: no part of a secret may stay.

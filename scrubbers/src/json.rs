@@ -89,6 +89,11 @@ impl<'a> Strings<'a> {
         }
     }
 
+    /// How many containers the last string was in.
+    pub(crate) fn depth(&self) -> usize {
+        self.open.len()
+    }
+
     /// Reads on to the next string; `None` at the document's end.
     fn advance(&mut self) -> Result<Option<Token>, Malformed> {
         loop {

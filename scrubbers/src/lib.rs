@@ -1,11 +1,12 @@
 //! Finds and redacts secrets in JSON and text before anything is kept.
 //!
 //! A [`Scrubber`] is built once and shared. It replaces what it finds by `[KIND:k3f9a2]`, in which the six characters are the
-//! secret's [pseudonym](PseudonymKey), and counts it in a [`Report`]. It knows secrets in four ways:
+//! secret's [pseudonym](PseudonymKey), and counts it in a [`Report`]. It knows secrets in five ways:
 //! - **by form**: keys of well-known kinds, tables of rules (`rules`), and personal data (`pii`);
 //! - **by name**: what follows `password=`, `"apiKey":`, `Authorization:` or `Cookie:` (`names`, `assignments`);
 //! - **by structure**: members of JSON documents and pairs of a header's name and value (`finder`);
-//! - **by value**: secrets the caller hands over, in the encodings of `value`.
+//! - **by value**: secrets the caller hands over, in the encodings of `value`;
+//! - **as the operator says**: rules, names, and values that may stay (`custom`).
 //!
 //! What is wrapped is unwrapped first (`views`): strings of JSON, and JSON in strings; escapes of JSON and of URLs; base64 and hex. Only
 //! the place where a secret stands is overwritten, so a document keeps its shape.
@@ -18,6 +19,7 @@
 mod assignments;
 mod candidate;
 mod checksums;
+mod custom;
 mod deltas;
 mod detector;
 mod error;
@@ -31,6 +33,7 @@ mod pseudonym;
 mod report;
 mod rules;
 mod scrubber;
+mod shape;
 mod slices;
 mod traits;
 mod value;

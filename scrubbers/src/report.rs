@@ -28,6 +28,10 @@ impl Report {
     }
 
     pub(crate) fn add(&mut self, rule: &Arc<str>) {
-        *self.counts.entry(Arc::clone(rule)).or_default() += 1;
+        self.add_many(rule, 1);
+    }
+
+    pub(crate) fn add_many(&mut self, rule: &Arc<str>, count: usize) {
+        *self.counts.entry(Arc::clone(rule)).or_default() += count;
     }
 }

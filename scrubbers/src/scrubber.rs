@@ -5,10 +5,11 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::custom::Wanted;
 use crate::detector::Detector;
 use crate::finder::{self, Hit};
 use crate::marker::KIND_MAX;
-use crate::{Addresses, Error, PseudonymKey, Report};
+use crate::{Addresses, Error, PseudonymKey, Report, shape};
 
 /// A text is looked at again while it changes, at most so often: cutting out a secret can free the start of another that it touched.
 const MAX_PASSES: usize = 3;
@@ -32,6 +33,7 @@ const BLOCK_DASHES: &str = "-----";
 /// ```
 pub struct Scrubber {
     pub(crate) detector: Detector,
+    drops_content: bool,
 }
 
 /// Collects what a [`Scrubber`] shall know besides its tables of rules.
@@ -39,6 +41,8 @@ pub struct Scrubber {
 pub struct Builder {
     secrets: Vec<(Arc<str>, String)>,
     addresses: Addresses,
+    custom: Wanted,
+    drops_content: bool,
 }
 
 /// A part of a text that gives way to a marker. Never empty.
@@ -70,8 +74,54 @@ impl Builder {
         self
     }
 
+    /// Redacts what `pattern` matches, or its group `secret` if it has one, as a secret of the kind `name`, which is 1 to 64 of
+    /// `a-z`, `0-9` and `-`.
+    ///
+    /// The pattern may match anywhere in a text, behind escapes and encodings too, but not across lines: `^` and `$` are the
+    /// ends of one. An id alone in a JSON string (a UUID, a time) is never looked at. Each rule costs a pass over each text.
+    #[must_use]
+    pub fn rule(mut self, name: &str, pattern: &str) -> Self {
+        self.custom.rules.push((name.to_owned(), pattern.to_owned()));
+        self
+    }
+
+    /// Leaves a value that was found as it is, if `pattern` matches it as a whole. [Secrets](Self::secret) are not left.
+    #[must_use]
+    pub fn allow(mut self, pattern: &str) -> Self {
+        self.custom.allow.push(pattern.to_owned());
+        self
+    }
+
+    /// Redacts what the member of a JSON document, the header or the variable of this name holds, as a password. Case does not
+    /// count, nor what joins the words: `x-partner-secret` is `X_PARTNER_SECRET` and `xPartnerSecret` too.
+    #[must_use]
+    pub fn name(mut self, name: &str) -> Self {
+        self.custom.names.push(name.to_owned());
+        self
+    }
+
+    /// Lets [`scrub_message`](Scrubber::scrub_message) keep no content at all.
+    #[must_use]
+    pub fn drop_content(mut self, drop: bool) -> Self {
+        self.drops_content = drop;
+        self
+    }
+
+    /// Whether [`build`](Self::build) would accept what was added, without the work of building.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_secrets()?;
+        self.custom.compile().map(drop)
+    }
+
     /// Compiles everything into one scrubber.
     pub fn build(self) -> Result<Scrubber, Error> {
+        self.check_secrets()?;
+        let custom = self.custom.compile()?;
+        let detector = Detector::new(&self.secrets, self.addresses, custom)?;
+        Ok(Scrubber { detector, drops_content: self.drops_content })
+    }
+
+    fn check_secrets(&self) -> Result<(), Error> {
         for (name, value) in &self.secrets {
             let readable = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
             if name.is_empty() || name.len() > KIND_MAX || !name.bytes().all(readable) {
@@ -81,14 +131,19 @@ impl Builder {
                 return Err(Error::Empty(name.to_string()));
             }
         }
-        Ok(Scrubber { detector: Detector::new(&self.secrets, self.addresses)? })
+        Ok(())
     }
 }
 
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.secrets.iter().map(|(name, _)| name).collect();
-        f.debug_struct("Builder").field("secrets", &names).field("addresses", &self.addresses).finish()
+        f.debug_struct("Builder")
+            .field("secrets", &names)
+            .field("addresses", &self.addresses)
+            .field("custom", &self.custom)
+            .field("drops_content", &self.drops_content)
+            .finish()
     }
 }
 
@@ -111,14 +166,37 @@ impl Scrubber {
         report
     }
 
+    /// As [`scrub_json`](Self::scrub_json), for a document that carries what clients and models say. If content is
+    /// [dropped](Builder::drop_content), of each text in it only `[DROPPED:120b:k3f9a2]` is left, its size in bytes and its
+    /// pseudonym; but ids, types, roles, methods, names of models, tools, headers and members, and numbers stay. Documents in
+    /// strings are treated in the same way, and so are the lines of an SSE stream.
+    pub fn scrub_message(&self, json: &mut String, key: &PseudonymKey) -> Report {
+        if !self.drops_content {
+            return self.scrub_json(json, key);
+        }
+        let (shape, dropped) = shape::shape(json, key);
+        *json = shape;
+        // What stays could be a secret nevertheless.
+        let mut report = self.scrub_json(json, key);
+        if dropped > 0 {
+            report.add_many(&Arc::from(shape::KIND), dropped);
+        }
+        report
+    }
+
     /// Redacts the secrets in a log line, an error message or any other text.
     pub fn scrub_text<'a>(&self, text: &'a str, key: &PseudonymKey) -> Cow<'a, str> {
         self.scrub(key, text, &mut Report::default()).map_or(Cow::Borrowed(text), Cow::Owned)
     }
 
-    /// Every kind of secret it knows, in order.
+    /// Whether `value` stays whatever it looks like, because it is [allowed](Builder::allow).
+    pub fn allows(&self, value: &str) -> bool {
+        self.detector.custom().allows(value)
+    }
+
+    /// Every kind of secret it knows, in order, and that of dropped content if there can be any.
     pub fn kinds(&self) -> impl Iterator<Item = &str> {
-        self.detector.kinds()
+        self.detector.kinds().chain(self.drops_content.then_some(shape::KIND))
     }
 
     /// How much at the beginning of `text` is redacted the same whatever text follows: the end of its last line, unless it

@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::{Mistake, nearest};
 use super::models;
 use super::origin::Origin;
+use super::scrub::{self, ScrubRules};
 use super::table::SETTINGS;
 
 /// The largest configuration file, in bytes; far more than every setting with its comment takes.
@@ -27,6 +28,8 @@ pub(super) struct Document {
     pub(super) entries: BTreeMap<String, Entry>,
     /// Its `[models]` table, if it has one.
     pub(super) aliases: Option<Vec<models::Alias>>,
+    /// What it adds to the scrubber.
+    pub(super) scrub: ScrubRules,
     /// Whether the file could not be read, so that nothing can be said about what is missing.
     pub(super) unreadable: bool,
 }
@@ -180,6 +183,8 @@ impl Reader<'_> {
             let is_section = SETTINGS.iter().any(|setting| setting.key.split_once('.').is_some_and(|(s, _)| s == key));
             if key == "models" {
                 self.models(line, value);
+            } else if scrub::KEYS.contains(&key.as_str()) {
+                self.scrub(&key, line, value);
             } else if SETTINGS.iter().any(|setting| setting.key == key) {
                 self.document.entries.insert(key, Entry { line, kind: value.type_str(), text: text_of(value) });
             } else if let DeValue::Table(inner) = value
@@ -189,7 +194,10 @@ impl Reader<'_> {
             } else if is_section {
                 self.not_a_table(&key, line, value);
             } else {
-                let known = nearest(&key, SETTINGS.iter().map(|setting| setting.key).chain(["models"]));
+                let known = nearest(
+                    &key,
+                    SETTINGS.iter().map(|setting| setting.key).chain(["models"]).chain(scrub::KEYS.iter().copied()),
+                );
                 let place = format!("{}:{line}", self.path.display());
                 self.mistakes.push(Mistake::unknown_key(place, &key, known));
             }
@@ -201,6 +209,13 @@ impl Reader<'_> {
             return self.not_a_table("models", line, value);
         };
         self.document.aliases = Some(models::read(table, self.source, self.path, self.mistakes));
+    }
+
+    fn scrub(&mut self, key: &str, line: usize, value: &DeValue<'_>) {
+        let path = self.path;
+        let origin = |key: &str, line| Origin::File { path: Arc::clone(path), line, key: key.to_owned() };
+        let mut reader = scrub::Reader { source: self.source, origin: &origin, mistakes: self.mistakes };
+        reader.read(key, line, value, &mut self.document.scrub);
     }
 
     fn not_a_table(&mut self, key: &str, line: usize, value: &DeValue<'_>) {

@@ -168,6 +168,28 @@ choice! {
     }
 }
 
+choice! {
+    /// What is kept of the content of requests and answers.
+    Content {
+        /// All but the secrets in it.
+        Redact = "redact",
+        /// Sizes and digests.
+        Drop = "drop",
+    }
+}
+
+choice! {
+    /// Which IP addresses the scrubber takes for personal.
+    Addresses {
+        /// Those of other machines.
+        All = "all",
+        /// Of those, the ones that are no private network's.
+        Public = "public",
+        /// None.
+        None = "none",
+    }
+}
+
 /// How a secret that is set is shown.
 pub const MASK: &str = "********";
 

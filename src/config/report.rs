@@ -30,6 +30,27 @@ Relative paths count from the working folder. `~` is not expanded. In the file, 
 quotes, time spans with a unit (`\"72h\"`) and texts in quotes.
 ";
 
+const SCRUB: &str = "
+The tables of the scrubber, in which every kind of secret is built in, cannot be switched off. The file can add to them:
+
+```toml
+[scrub]
+allow = ['[a-z]+@example\\.com']     # a value that was found stays if one of these matches all of it
+names = [\"x-partner-secret\"]        # what members, headers and variables of these names hold is redacted
+
+[[scrub.rule]]
+name = \"staff-number\"               # the marker is [STAFF_NUMBER:k3f9a2]
+pattern = '\\bST-[0-9]{6}\\b'        # the group `secret`, if there is one, is all that is redacted
+```
+
+A pattern is a [regular expression](https://docs.rs/regex#syntax). It may match anywhere in a line, behind escapes, in JSON
+within strings, in base64 and in hex too, and never across lines; a JSON string that is nothing but a UUID or a time is not
+looked at. Each pattern of a rule costs a pass over every text that is recorded, all names together cost one, an allowed value
+costs next to nothing; without rules nothing is slower. Case does not count in a name, nor what joins its words:
+`x-partner-secret` stands for `X_PARTNER_SECRET` and `xPartnerSecret` too. The service's own keys are redacted whatever is
+allowed. A pattern that does not compile or matches the empty text, and a name that is none, is a mistake.
+";
+
 const MODELS: &str = "
 ## `[models]`
 
@@ -99,6 +120,8 @@ pub fn reference_markdown() -> String {
         }
         page.push_str(&table_line(setting));
     }
+    // The last section of the table is that of the scrubber.
+    page.push_str(SCRUB);
     page.push_str(MODELS);
     for name in WITHOUT_EFFECT {
         let _ = writeln!(page, "- `{name}`");

@@ -7,13 +7,15 @@ use std::path::PathBuf;
 
 use self::Fallback::{Folder as InFolder, Text, Unset};
 use super::form::{
-    BaseUrl, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, OnFailure, Period, SandboxMode,
+    Addresses, BaseUrl, Content, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, OnFailure,
+    Period, SandboxMode,
 };
 use super::form::{Secret, Size, Stage, Switch};
 use super::layers::Layers;
 use super::mistake::Warning;
 use super::models::Models;
 use super::origin::{Origin, Valued};
+use super::scrub::ScrubRules;
 
 /// What there is to know about one setting.
 #[derive(Debug)]
@@ -111,6 +113,8 @@ macro_rules! settings {
             )+
             /// The names that clients may use for models.
             pub models: Models,
+            /// What an operator adds to the scrubber.
+            pub scrub: ScrubRules,
             /// The configuration file that was read, if there was one.
             pub file: Option<PathBuf>,
             /// What was set to no effect; to be logged at start.
@@ -132,10 +136,16 @@ macro_rules! settings {
             }
 
             /// The configuration, if every setting could be read.
-            pub(super) fn complete(self, models: Models, file: Option<PathBuf>, warnings: Vec<Warning>) -> Option<Config> {
+            pub(super) fn complete(
+                self,
+                models: Models,
+                scrub: ScrubRules,
+                file: Option<PathBuf>,
+                warnings: Vec<Warning>,
+            ) -> Option<Config> {
                 $(let $field = self.$field?;)+
                 let origins = vec![$($field.origin,)+];
-                Some(Config { $($field: $field.value,)+ models, file, warnings, origins })
+                Some(Config { $($field: $field.value,)+ models, scrub, file, warnings, origins })
             }
         }
 
@@ -248,6 +258,11 @@ settings! {
     max_content_ttl: Period { key: "retention.max_content_ttl", env: "PROXY_RETENTION_MAX_CONTENT_TTL", default: Text("30d") }
     /// Time between two looks for what is past its time.
     sweep_interval: Period { key: "retention.sweep_interval", env: "PROXY_RETENTION_SWEEP_INTERVAL", default: Text("60s") }
+
+    /// What is kept of requests, answers and the worker's frames: all but the secrets, or ids, types, numbers and of every text only its size and digest.
+    scrub_content: Content { key: "scrub.content", env: "PROXY_SCRUB_CONTENT", default: Text("redact") }
+    /// Which IP addresses are redacted: all that name another machine, of those only public ones, or none.
+    scrub_addresses: Addresses { key: "scrub.addresses", env: "PROXY_SCRUB_ADDRESSES", default: Text("all") }
 }
 
 // === impl Config ===
@@ -261,7 +276,7 @@ impl Config {
             value,
             origin: origin.to_string(),
         };
-        settings.map(row).chain(self.models.rows()).collect()
+        settings.map(row).chain(self.scrub.rows()).chain(self.models.rows()).collect()
     }
 
     /// Where the value of a key came from; `None` if there is no such key.

@@ -39,6 +39,7 @@ pub fn healthz(app: &App) -> Response<Body> {
         "writable": app.recorder.is_healthy(),
         "unrecorded_events": app.recorder.unrecorded(),
     });
+    body["scrubbing"] = json!({ "selftest": app.proof.as_str() });
     plain_json(StatusCode::OK, body.to_string())
 }
 
@@ -71,6 +72,9 @@ fn health(app: &App, status: &Status) -> Value {
 fn reason(app: &App, status: &Status) -> &'static str {
     if app.draining.is_cancelled() {
         return "draining";
+    }
+    if app.proof.has_failed() {
+        return "scrubbing_selftest_failed";
     }
     if !app.config.use_app_server {
         return "app_server_disabled";

@@ -23,6 +23,7 @@ use crate::backend::app_server::AppServer;
 use crate::config::Config;
 use crate::gateway::keys::Keys;
 use crate::record::Recorder;
+use crate::selftest::Proof;
 
 /// What every handler shares.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct App {
     pub recorder: Recorder,
     /// Guards messages that quote the upstream.
     pub scrubber: Arc<Scrubber>,
+    /// Whether made-up secrets are scrubbed.
+    pub proof: Proof,
     /// The requests that run.
     pub requests: TaskTracker,
     /// Cancelled when the service takes no more requests.
@@ -53,7 +56,7 @@ impl App {
         if self.draining.is_cancelled() {
             return Err(ApiError::ShuttingDown);
         }
-        if !self.recorder.admits() {
+        if self.proof.has_failed() || !self.recorder.admits() {
             return Err(ApiError::JournalUnavailable);
         }
         if !self.config.use_app_server {
