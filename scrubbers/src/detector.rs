@@ -14,7 +14,7 @@ use crate::names::{self, Class};
 use crate::pii::{self, Addresses};
 use crate::rules::{Check, FAMILIES, Start, joins_token, token_start};
 use crate::slices::at_most;
-use crate::traits::Traits;
+use crate::traits::{Traits, is_identifier};
 use crate::value::{self, Form};
 use crate::{Error, assignments, marker};
 
@@ -36,6 +36,10 @@ pub(crate) struct Detector {
     names: AhoCorasick,
     addresses: Addresses,
     custom: Custom,
+    /// How short a text can be and hold a secret.
+    shortest: usize,
+    /// Whether no id or time is one of the secrets known by value, or may be one of the operator's.
+    ignores_identifiers: bool,
     /// Every kind that a marker can carry.
     kinds: BTreeSet<Arc<str>>,
 }
@@ -50,6 +54,9 @@ pub(crate) struct Found {
     /// What gave it away.
     pub(crate) by: FoundBy,
 }
+
+/// The shortest secret that is known without its name or value: an IP address.
+const SECRET_MIN: usize = 7;
 
 /// Kinds that say how a secret was found rather than what it is: any other kind names it better.
 const GENERIC: &[&str] = &["password", "secret", "authorization", "cookie", "url-password"];
@@ -111,7 +118,29 @@ impl Detector {
         let personal = pii::KINDS.iter().map(|kind| Arc::from(*kind));
         let of_tables = matchers.iter().map(|matcher| Arc::clone(&matcher.kind));
         let kinds = of_tables.chain(named).chain(personal).chain(custom.kinds()).collect();
-        Ok(Self { automaton: anchors, owners, matchers, names: automaton(names::STEMS)?, addresses, custom, kinds })
+        let own = secrets.iter().map(|(_, secret)| secret);
+        let shortest = if custom.has_rules() { Some(1) } else { own.clone().map(String::len).min() };
+        Ok(Self {
+            automaton: anchors,
+            owners,
+            matchers,
+            names: automaton(names::STEMS)?,
+            addresses,
+            shortest: shortest.map_or(SECRET_MIN, |shortest| shortest.min(SECRET_MIN)),
+            ignores_identifiers: !custom.has_rules() && !own.clone().any(|secret| is_identifier(secret)),
+            custom,
+            kinds,
+        })
+    }
+
+    /// How short a text can be and hold a secret.
+    pub(crate) fn shortest(&self) -> usize {
+        self.shortest
+    }
+
+    /// Whether no id or time can be a secret.
+    pub(crate) fn ignores_identifiers(&self) -> bool {
+        self.ignores_identifiers
     }
 
     /// What the operator added.

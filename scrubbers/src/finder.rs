@@ -18,9 +18,6 @@ use crate::views::{Run, View, unescape};
 /// recursion and repeated work.
 const DEPTH_MAX: usize = 8;
 
-/// The shortest secret that is known without its name: an IP address.
-const SECRET_MIN: usize = 7;
-
 /// A secret in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Hit {
@@ -101,7 +98,7 @@ impl Finder<'_> {
 
     /// Looks into a text that is no document.
     fn plain(&mut self, text: &str, offset: usize, traits: Traits) {
-        if text.len() < self.shortest() {
+        if text.len() < self.detector.shortest() {
             return;
         }
         for Found { range, kind, known, by: found_by } in self.detector.scan(text, traits) {
@@ -136,11 +133,6 @@ impl Finder<'_> {
             let wrapping = Wrapping::of_escapes(&text[source.clone()], text);
             self.hits.push(hit.wrapped(source.start + offset..source.end + offset, wrapping));
         }
-    }
-
-    /// How short a text can be and hold a secret.
-    fn shortest(&self) -> usize {
-        if self.detector.custom().has_rules() { 1 } else { SECRET_MIN }
     }
 
     /// The class of a value that is secret by its name: that of its member, or what stands before it in a pair of two.
@@ -214,7 +206,7 @@ impl Finder<'_> {
     /// Looks into a string of a document, which stands at `at`.
     fn string(&mut self, content: &str, at: usize) {
         // Most strings are short words or ids.
-        if content.len() < self.shortest() || is_identifier(content) {
+        if content.len() < self.detector.shortest() || self.detector.ignores_identifiers() && is_identifier(content) {
             return;
         }
         let traits = Traits::of(content);

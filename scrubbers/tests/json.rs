@@ -78,6 +78,17 @@ fn own_secrets_are_found_in_every_form() {
 }
 
 #[test]
+fn own_secrets_that_look_like_nothing_are_found_alone_too() {
+    let uuid = "01a20b3a-4214-703d-b602-bd62a17a26d4";
+    let builder = Scrubber::builder().secret("short", "pw7").secret("uuid", uuid);
+    let scrubber = builder.build().expect("valid secrets");
+    let mut json = json!(["pw7", uuid]).to_string();
+    scrubber.scrub_json(&mut json, &key());
+    assert_eq!(named(&json), r#"["[REDACTED:short]","[REDACTED:uuid]"]"#);
+    assert_eq!(named(&scrubber.scrub_text("pw7", &key())), "[REDACTED:short]");
+}
+
+#[test]
 fn json_in_strings_is_json() {
     let arguments = json!({"headers": {"authorization": "Bearer a b"}, "n": 1}).to_string();
     let event = json!({"arguments": arguments, "more": json!({"inner": arguments}).to_string()});
