@@ -17,6 +17,7 @@
 //! anchored there decides.
 
 mod assignments;
+mod blocks;
 mod candidate;
 mod checksums;
 mod custom;

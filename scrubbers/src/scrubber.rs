@@ -9,13 +9,10 @@ use crate::custom::Wanted;
 use crate::detector::Detector;
 use crate::finder::{self, Hit};
 use crate::marker::KIND_MAX;
-use crate::{Addresses, Error, PseudonymKey, Report, shape};
+use crate::{Addresses, Error, PseudonymKey, Report, blocks, shape};
 
 /// A text is looked at again while it changes, at most so often: cutting out a secret can free the start of another that it touched.
 const MAX_PASSES: usize = 3;
-
-/// What stands before the `BEGIN` and the `END` of a block of key material.
-const BLOCK_DASHES: &str = "-----";
 
 /// Replaces secrets by markers. Built once, shared by reference, never fails.
 ///
@@ -206,27 +203,7 @@ impl Scrubber {
         if text.trim_ascii_start().starts_with(['{', '[']) {
             return 0;
         }
-        let lines = &text[..text.rfind('\n').map_or(0, |last| last + 1)];
-        // A block within another leaves that one open: with a marker in its place the other may be one.
-        let (mut open, mut block) = (0_usize, 0..0);
-        let mut at = 0;
-        while let Some(dashes) = lines[at..].find(BLOCK_DASHES).map(|found| at + found) {
-            at = lines[dashes..].find(|c| c != '-').map_or(lines.len(), |rest| dashes + rest);
-            if lines[at..].starts_with("BEGIN") {
-                // One that begins on the last line of another cannot be had without that.
-                if open == 0 && dashes >= block.end {
-                    block.start = lines[..dashes].rfind('\n').map_or(0, |before| before + 1);
-                }
-                open += 1;
-            } else if lines[at..].starts_with("END") && open > 0 {
-                open -= 1;
-                block.end = lines[at..].find('\n').map_or(lines.len(), |rest| at + rest + 1);
-            }
-        }
-        let settled = if open > 0 { block.start } else { lines.len() };
-        // The one block without dashes.
-        let putty = lines[..settled].rfind("Private-Lines:").filter(|at| !lines[*at..settled].contains("Private-MAC:"));
-        putty.map_or(settled, |at| lines[..at].rfind('\n').map_or(0, |before| before + 1))
+        blocks::settled(&text[..text.rfind('\n').map_or(0, |last| last + 1)])
     }
 
     /// What [`scrub_text`](Self::scrub_text) replaces in `text`, in order.
