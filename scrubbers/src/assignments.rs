@@ -2,13 +2,19 @@
 
 use std::ops::Range;
 
-use crate::candidate::{is_placeholder, is_random, is_word};
+use crate::candidate::{has_many_digits, is_placeholder, is_random, is_word};
 use crate::marker::MASK;
 use crate::names::{self, Class, NAME_MAX};
 use crate::slices::{at_most, floor};
 
 /// Longest value, in bytes. What follows in a longer one stays.
 const VALUE_MAX: usize = 8 * 1024;
+
+/// So many bytes of a value say what it is.
+const HEAD_MAX: usize = 512;
+
+/// When a longer value was judged, this many suffice to judge one that begins within.
+const TAIL: usize = 128;
 
 /// Most spaces around an operator.
 const SPACES_MAX: usize = 16;
@@ -55,10 +61,19 @@ struct Value {
     tight: bool,
 }
 
+/// What a name has for its value.
+enum Assigned {
+    Secret(Range<usize>),
+    /// Nothing random, nor is what begins within it before this place.
+    Calm(usize),
+    Harmless,
+}
+
 /// Finds the values in `text` that the names before them say are secret. They are told to `found` with their kind, in order.
 pub(crate) fn scan(text: &str, found: &mut impl FnMut(&'static str, Range<usize>)) {
     let bytes = text.as_bytes();
     let mut settled = 0;
+    let mut calm = 0;
     for operator in memchr::memchr3_iter(b'=', b':', b'>', bytes) {
         if operator < settled {
             continue;
@@ -68,7 +83,20 @@ pub(crate) fn scan(text: &str, found: &mut impl FnMut(&'static str, Range<usize>
         let end = match class {
             Class::Authorization => authorization(text, start, found),
             Class::Cookie => cookies(text, start, found),
-            Class::Password | Class::Token => assigned(text, operator, start, class, found),
+            // Names may follow each other without anything between, and each would have the rest for its value.
+            Class::Token if start < calm => None,
+            Class::Password | Class::Token => match assigned(text, operator, start, class) {
+                Assigned::Secret(range) => {
+                    let end = range.end;
+                    found(kind(class), range);
+                    Some(end)
+                }
+                Assigned::Calm(until) => {
+                    calm = until;
+                    None
+                }
+                Assigned::Harmless => None,
+            },
         };
         settled = end.unwrap_or(settled);
     }
@@ -105,7 +133,7 @@ pub(crate) fn split_scheme(value: &str) -> (&str, &str) {
     if !SCHEMES.iter().any(|scheme| scheme.eq_ignore_ascii_case(&value[..end])) {
         return ("", value);
     }
-    value.split_at(value.len() - value[end..].trim_start().len())
+    value.split_at(value.len() - value[end..].trim_start_matches([' ', '\t']).len())
 }
 
 /// The values in a `Cookie` or `Set-Cookie` header, as parts of it.
@@ -164,34 +192,32 @@ fn behind_operator(bytes: &[u8], operator: usize) -> Option<usize> {
     bytes.get(at).is_some_and(|byte| !matches!(byte, b'\n' | b'\r')).then_some(at)
 }
 
-/// Tells `found` of the value that is assigned at `start`, if it is a secret; returns where it ends.
-fn assigned(
-    text: &str,
-    operator: usize,
-    start: usize,
-    class: Class,
-    found: &mut impl FnMut(&'static str, Range<usize>),
-) -> Option<usize> {
-    let value = value_at(text, start, operator)?;
+/// What is assigned at `start`.
+fn assigned(text: &str, operator: usize, start: usize, class: Class) -> Assigned {
+    let Some(value) = value_at(text, start, operator, HEAD_MAX) else { return Assigned::Harmless };
     let secret = &text[value.range.clone()];
+    if class == Class::Token && !is_random(secret) {
+        let is_calm = !value.quoted && !has_many_digits(secret);
+        let tail = if value.range.len() + TAIL > HEAD_MAX { TAIL } else { 0 };
+        return if is_calm { Assigned::Calm(value.range.end - tail) } else { Assigned::Harmless };
+    }
     let is_secret = !is_placeholder(secret)
         && (value.quoted || !is_code(text, &value))
         && match class {
             Class::Password => is_password(secret, &value),
             // An address has its secrets in places of its own.
-            _ => is_random(secret) && !secret.contains("://"),
+            _ => !secret.contains("://"),
         };
     if !is_secret {
-        return None;
+        return Assigned::Harmless;
     }
-    let end = value.range.end;
-    found(kind(class), value.range);
-    Some(end)
+    value_at(text, start, operator, VALUE_MAX).map_or(Assigned::Harmless, |whole| Assigned::Secret(whole.range))
 }
 
-/// The value that begins at `start`.
-fn value_at(text: &str, start: usize, operator: usize) -> Option<Value> {
-    let rest = at_most(text, start, VALUE_MAX);
+/// The value that begins at `start`, or as much of it as `limit` says.
+fn value_at(text: &str, start: usize, operator: usize, limit: usize) -> Option<Value> {
+    let is_element = text.as_bytes()[operator] == b'>';
+    let rest = at_most(text, start, if is_element { VALUE_MAX } else { limit });
     let tight = start == operator + 1;
     // What Python and the like put before a quote.
     let prefix = rest.len() - rest.trim_start_matches(['b', 'r', 'f', 'u', 'R', 'B']).len();
@@ -210,7 +236,6 @@ fn value_at(text: &str, start: usize, operator: usize) -> Option<Value> {
         let end = inner.find([close, '\n', MASK]).unwrap_or(inner.len());
         return (end > 0).then_some(Value { range: start + open..start + open + end, quoted: true, tight });
     }
-    let is_element = text.as_bytes()[operator] == b'>';
     let ends = |c: char| {
         c == MASK
             || if is_element {
@@ -241,10 +266,9 @@ fn is_code(text: &str, value: &Value) -> bool {
     }) {
         return true;
     }
-    let parts: Vec<&str> = secret.split("::").flat_map(|part| part.split('.')).collect();
-    let is_path = parts.len() > 1 && parts.iter().all(|part| is_identifier(part));
     // Dots join words, or random characters.
-    is_path && parts.iter().all(|part| is_word(part))
+    secret.contains(['.', ':'])
+        && secret.split("::").flat_map(|part| part.split('.')).all(|part| is_identifier(part) && is_word(part))
 }
 
 /// Whether what is called a password is one.

@@ -8,7 +8,7 @@ const DASHES: &str = "-----";
 struct Blocks {
     /// Blocks that have begun and not ended. One within another leaves that open: with a marker in its place the other may be one.
     open: usize,
-    /// Whether a block of PuTTY's, which has no dashes, has begun and not ended.
+    /// Whether a block of `PuTTY`'s, which has no dashes, has begun and not ended.
     putty: bool,
     /// The line on which the latest began, together with all that it is nested in or touches.
     start: usize,

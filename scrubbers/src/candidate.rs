@@ -7,23 +7,36 @@ const RANDOM_MIN: usize = 8;
 const VARIETY_MIN: usize = 6;
 
 /// Whether a value looks as if a machine had made it: long and varied enough, with digits, or capitals where no word has them.
+///
+/// Where a value [with few digits](has_many_digits) does not, no part of it does that begins with a part of a word.
 pub(crate) fn is_random(value: &str) -> bool {
     let bytes = value.as_bytes();
     if bytes.len() < RANDOM_MIN || bytes.iter().any(u8::is_ascii_whitespace) || variety(bytes) < VARIETY_MIN {
         return false;
     }
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
     // `claude-3-5-sonnet` and `2026-11-24` are names: words and numbers, each alone.
-    let has_mixed_part = value.split(|c: char| !c.is_ascii_alphanumeric()).any(is_mixed);
-    let symbols = value.chars().filter(char::is_ascii_punctuation).collect::<std::collections::BTreeSet<_>>();
-    has_mixed_part
-        || symbols.len() >= 4 && digits >= 3
-        || digits >= RANDOM_MIN && bytes.len() > 2 * RANDOM_MIN && !bytes.contains(&b'-')
+    let has_mixed_part = || bytes.split(|byte| !byte.is_ascii_alphanumeric()).any(is_mixed);
+    let symbols = || {
+        let mut seen = 0_u128;
+        bytes.iter().filter(|byte| byte.is_ascii_punctuation()).for_each(|&byte| seen |= 1 << byte);
+        seen.count_ones()
+    };
+    has_mixed_part()
+        || count_digits(bytes) >= 3 && symbols() >= 4
+        || has_many_digits(value) && bytes.len() > 2 * RANDOM_MIN && !bytes.contains(&b'-')
+}
+
+/// Whether it has so many digits that they alone look random.
+pub(crate) fn has_many_digits(value: &str) -> bool {
+    count_digits(value.as_bytes()) >= RANDOM_MIN
+}
+
+fn count_digits(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Whether letters and digits, or letters of both cases, are mixed as in no word.
-fn is_mixed(part: &str) -> bool {
-    let bytes = part.as_bytes();
+fn is_mixed(bytes: &[u8]) -> bool {
     if bytes.len() < 4 {
         return false;
     }
@@ -33,7 +46,7 @@ fn is_mixed(part: &str) -> bool {
         class(pair[0]) != class(pair[1]) && !(pair[0].is_ascii_uppercase() && pair[1].is_ascii_lowercase())
     });
     let changes = changes.count();
-    let digits = bytes.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let digits = count_digits(bytes);
     changes >= 2 && (digits > 0 || changes * 4 >= bytes.len()) || digits > 0 && changes >= 1 && bytes.len() >= 12
 }
 
@@ -69,25 +82,27 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         })
     };
     let is_fill = |c: char| matches!(c, 'x' | 'X' | '*' | '.' | '•' | '-' | '_' | '?' | '#' | '…');
-    let filled =
-        value == "…" || value.chars().count() >= 3 && (variety(value.as_bytes()) <= 1 || value.chars().all(is_fill));
-    let says_so = [
-        "your",
-        "my_",
-        "my-",
-        "example",
-        "placeholder",
-        "changeme",
-        "change_me",
-        "replace",
-        "insert",
-        "enter_",
-        "enter-",
-        "todo",
-        "dummy",
-    ]
-    .iter()
-    .any(|word| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)));
+    let is_one = || value.bytes().all(|byte| byte == value.as_bytes()[0]);
+    let filled = || value == "…" || value.chars().count() >= 3 && (is_one() || value.chars().all(is_fill));
+    let says_so = || {
+        [
+            "your",
+            "my_",
+            "my-",
+            "example",
+            "placeholder",
+            "changeme",
+            "change_me",
+            "replace",
+            "insert",
+            "enter_",
+            "enter-",
+            "todo",
+            "dummy",
+        ]
+        .iter()
+        .any(|word| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))
+    };
     value.is_empty()
         || wrapped("<", ">")
         || wrapped("${", "}")
@@ -97,17 +112,17 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         || variable
         || is_elided("...")
         || is_elided("…")
-        || filled
-        || says_so && is_word(value)
+        || filled()
+        || says_so() && is_word(value)
 }
 
 /// How many different bytes there are.
 pub(crate) fn variety(bytes: &[u8]) -> usize {
-    let mut seen = [false; 256];
+    let mut seen = [0_u64; 4];
     for &byte in bytes {
-        seen[usize::from(byte)] = true;
+        seen[usize::from(byte >> 6)] |= 1 << (byte & 63);
     }
-    seen.iter().filter(|&&seen| seen).count()
+    seen.iter().map(|seen| seen.count_ones() as usize).sum()
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Finds secrets in plain text: one automaton says where a rule could match, the rule decides there; scanners look at names and digits.
+//! Finds secrets in plain text: anchors say where a rule could match, the rule decides there; scanners look at names and digits.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use regex::Regex;
 
+use crate::anchors::Anchors;
 use crate::custom::Custom;
 use crate::explain::FoundBy;
 use crate::names::{self, Class};
@@ -16,11 +16,7 @@ use crate::rules::{Check, FAMILIES, Start, joins_token, token_start};
 use crate::slices::at_most;
 use crate::traits::{Traits, is_identifier};
 use crate::value::{self, Form};
-use crate::{Error, assignments, marker};
-
-/// So many first bytes of an anchor go into the automaton, which is fast while it fits into the processor's cache; the rest is
-/// compared where they occur.
-const MAX_ANCHOR: usize = 5;
+use crate::{assignments, marker};
 
 /// A pattern is asked again this close to the end of what it matched last, in case a secret begins with the name or
 /// prefix that ended the match. Before that, its check has settled every match inside (see `rules`).
@@ -28,12 +24,12 @@ const OVERLAP: usize = 64;
 
 /// Everything that is looked for in text.
 pub(crate) struct Detector {
-    automaton: AhoCorasick,
-    /// Which matcher each of the automaton's patterns belongs to, and its whole anchor.
-    owners: Vec<(usize, Box<str>)>,
+    anchors: Anchors,
+    /// Which matcher each of the anchors belongs to, and its length.
+    owners: Vec<(usize, usize)>,
     matchers: Vec<Matcher>,
     /// Finds what every name of a secret has in it.
-    names: AhoCorasick,
+    names: Anchors,
     addresses: Addresses,
     custom: Custom,
     /// How short a text can be and hold a secret.
@@ -90,18 +86,17 @@ struct Verdict {
 
 impl Detector {
     /// Looks for the rules of the tables, for such addresses, for `secrets`, pairs of a name and a value, and for what is `custom`.
-    pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses, custom: Custom) -> Result<Self, Error> {
+    pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses, custom: Custom) -> Self {
         let mut matchers = Vec::new();
         let mut anchors = Vec::new();
-        let head = |anchor: &str| anchor.bytes().take(MAX_ANCHOR).collect::<Vec<_>>();
         for (name, secret) in secrets {
             for form in value::forms(secret) {
-                anchors.push((head(&form.text), (matchers.len(), form.text.as_str().into())));
+                anchors.push((form.text.clone(), matchers.len()));
                 matchers.push(Matcher { kind: Arc::clone(name), test: Test::Value(form) });
             }
         }
         for rule in FAMILIES.iter().copied().flatten() {
-            anchors.extend(rule.anchors.iter().map(|anchor| (head(anchor), (matchers.len(), (*anchor).into()))));
+            anchors.extend(rule.anchors.iter().map(|anchor| ((*anchor).to_owned(), matchers.len())));
             let test = Test::Pattern {
                 regex: LazyRegex::new(rule.pattern),
                 lead: rule.lead,
@@ -111,8 +106,7 @@ impl Detector {
             };
             matchers.push(Matcher { kind: rule.name.into(), test });
         }
-        let (patterns, owners): (Vec<_>, Vec<_>) = anchors.into_iter().unzip();
-        let anchors = automaton(patterns)?;
+        let owners = anchors.iter().map(|(anchor, owner)| (*owner, anchor.len())).collect();
         let named = [Class::Password, Class::Token, Class::Authorization, Class::Cookie]
             .map(|class| assignments::kind(class).into());
         let personal = pii::KINDS.iter().map(|kind| Arc::from(*kind));
@@ -120,17 +114,17 @@ impl Detector {
         let kinds = of_tables.chain(named).chain(personal).chain(custom.kinds()).collect();
         let own = secrets.iter().map(|(_, secret)| secret);
         let shortest = if custom.has_rules() { Some(1) } else { own.clone().map(String::len).min() };
-        Ok(Self {
-            automaton: anchors,
+        Self {
+            anchors: Anchors::new(anchors.into_iter().map(|(anchor, _)| anchor.into_bytes())),
             owners,
             matchers,
-            names: automaton(names::STEMS)?,
+            names: Anchors::new(names::STEMS.iter().map(|stem| stem.as_bytes())),
             addresses,
             shortest: shortest.map_or(SECRET_MIN, |shortest| shortest.min(SECRET_MIN)),
             ignores_identifiers: !custom.has_rules() && !own.clone().any(|secret| is_identifier(secret)),
             custom,
             kinds,
-        })
+        }
     }
 
     /// How short a text can be and hold a secret.
@@ -174,7 +168,7 @@ impl Detector {
         let mut found = Vec::new();
         self.matches(text, &mut found);
         let mut add = |kind, range, by| found.push(Found { range, kind: self.kind(kind), known: None, by });
-        if traits.may_assign() && self.names.is_match(text) {
+        if traits.may_assign() && self.names.any(text) {
             assignments::scan(text, &mut |kind, range| add(kind, range, FoundBy::Name));
         }
         if traits.may_be_personal() {
@@ -192,27 +186,22 @@ impl Detector {
         found
     }
 
-    /// What the matchers find in `text`, the first in the tables first where several find the same. Returns how often one was asked.
-    fn matches(&self, text: &str, found: &mut Vec<Found>) -> usize {
+    /// What the matchers find in `text`, the first in the tables first where several find the same.
+    fn matches(&self, text: &str, found: &mut Vec<Found>) {
         let mut matched = Vec::new();
         let mut settled = Vec::new();
-        let mut asked = 0;
-        for anchor in self.automaton.find_overlapping_iter(text) {
-            let (owner, whole) = &self.owners[anchor.pattern().as_usize()];
-            let range = anchor.start()..anchor.start() + whole.len();
-            let is_whole =
-                || text.as_bytes().get(range.clone()).is_some_and(|text| text.eq_ignore_ascii_case(whole.as_bytes()));
-            if settled.get(*owner).is_some_and(|settled| range.start < *settled) || !is_whole() {
-                continue;
+        self.anchors.each(text, |anchor, at| {
+            let (owner, length) = self.owners[anchor];
+            if settled.get(owner).is_some_and(|settled| at < *settled) {
+                return;
             }
-            asked += 1;
-            let Some(verdict) = self.ask(*owner, text, range) else { continue };
+            let Some(verdict) = self.ask(owner, text, at..at + length) else { return };
             if settled.is_empty() {
                 settled.resize(self.matchers.len(), 0);
             }
-            settled[*owner] = verdict.settled;
-            matched.extend(verdict.found.map(|range| (*owner, range)));
-        }
+            settled[owner] = verdict.settled;
+            matched.extend(verdict.found.map(|range| (owner, range)));
+        });
         matched.sort_unstable_by_key(|(owner, _)| *owner);
         found.extend(matched.into_iter().map(|(owner, range)| {
             let Matcher { kind, test } = &self.matchers[owner];
@@ -222,7 +211,6 @@ impl Detector {
             };
             Found { range, kind: Arc::clone(kind), known, by }
         }));
-        asked
     }
 
     /// Asks a matcher about an occurrence of its anchor.
@@ -241,8 +229,11 @@ impl Detector {
                 if !regex.is_match(rest) {
                     return None;
                 }
-                let captures = regex.captures(rest)?;
-                let secret = captures.name("secret").or(captures.get(0))?.range();
+                let secret = if regex.captures_len() > 1 {
+                    regex.captures(rest)?.name("secret")?.range()
+                } else {
+                    regex.find(rest)?.range()
+                };
                 let passes = check.passes(&rest.as_bytes()[secret.start.max(anchor.len())..secret.end]);
                 let (start, end) = (at + secret.start, at + secret.end);
                 let settled = end.saturating_sub(OVERLAP).max(at + 1);
@@ -262,10 +253,6 @@ impl LazyRegex {
     fn get(&self) -> &Regex {
         self.regex.get_or_init(|| anchored(self.pattern).expect("a test compiles every rule of the tables"))
     }
-}
-
-fn automaton<I: IntoIterator<Item: AsRef<[u8]>>>(patterns: I) -> Result<AhoCorasick, aho_corasick::BuildError> {
-    AhoCorasick::builder().ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(patterns)
 }
 
 fn anchored(pattern: &str) -> Result<Regex, regex::Error> {

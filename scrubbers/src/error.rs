@@ -35,7 +35,4 @@ pub enum Error {
     /// The names together are too much.
     #[error("the names of secrets cannot be used together, give fewer: {0}")]
     Names(String),
-    /// The search automaton became too large.
-    #[error("the search automaton cannot be built, give fewer secrets: {0}")]
-    Automaton(#[from] aho_corasick::BuildError),
 }

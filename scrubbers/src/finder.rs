@@ -197,27 +197,29 @@ impl Finder<'_> {
             if token.is_number {
                 self.number(content, at);
             } else {
-                self.string(content, at);
+                self.string(content, at, token.traits);
             }
         }
         true
     }
 
     /// Looks into a string of a document, which stands at `at`.
-    fn string(&mut self, content: &str, at: usize) {
+    fn string(&mut self, content: &str, at: usize, traits: Traits) {
         // Most strings are short words or ids.
         if content.len() < self.detector.shortest() || self.detector.ignores_identifiers() && is_identifier(content) {
             return;
         }
-        let traits = Traits::of(content);
         if traits.may_be_escaped() && content.contains('\\') {
             if let Some(view) = View::unescaped(content) {
                 self.view(&view, content, at);
             }
         } else if traits.may_be_structured() && self.depth < DEPTH_MAX {
             self.depth += 1;
+            let before = self.hits.len();
             self.text(content, at);
             self.depth -= 1;
+            // A number in there is not one of this document's.
+            self.hits[before..].iter_mut().for_each(|hit| hit.number = false);
         } else {
             self.plain(content, at, traits);
         }
@@ -255,7 +257,8 @@ impl Finder<'_> {
             }
             if self.detector.custom().allows(&value) {
                 // What is known by its value goes nevertheless.
-                self.string(&content[part.clone()], at + part.start);
+                let content = &content[part.clone()];
+                self.string(content, at + part.start, Traits::of(content));
                 continue;
             }
             let range = at + part.start..at + part.end;

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::traits::Traits;
+
 /// Iterates over the strings of a document in order. Ends with an error where the text is no JSON.
 ///
 /// Memory is one byte per open container, so that a document nested millions of levels deep is walked like any other.
@@ -21,6 +23,8 @@ pub(crate) struct Strings<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Token {
     pub(crate) content: Range<usize>,
+    /// Of a string's content, as it stands there.
+    pub(crate) traits: Traits,
     /// Whether it is a key itself.
     pub(crate) is_key: bool,
     /// Whether it is a number, without quotes.
@@ -119,7 +123,7 @@ impl<'a> Strings<'a> {
     }
 
     fn key(&mut self) -> Result<Token, Malformed> {
-        let content = self.string()?;
+        let (content, traits) = self.string()?;
         self.skip_whitespace();
         if self.json.get(self.at) != Some(&b':') {
             return Err(Malformed);
@@ -127,11 +131,11 @@ impl<'a> Strings<'a> {
         self.at += 1;
         self.expect = Expect::Value;
         self.member = Some(content.clone());
-        Ok(Token { content, is_key: true, is_number: false, member: None, partner: None })
+        Ok(Token { content, traits, is_key: true, is_number: false, member: None, partner: None })
     }
 
     fn string_value(&mut self) -> Result<Token, Malformed> {
-        let content = self.string()?;
+        let (content, traits) = self.string()?;
         let mut partner = None;
         if self.inside(Container::Array) {
             self.begun += 1;
@@ -142,15 +146,15 @@ impl<'a> Strings<'a> {
             }
         }
         self.value_ended();
-        Ok(Token { content, is_key: false, is_number: false, member: self.member.clone(), partner })
+        Ok(Token { content, traits, is_key: false, is_number: false, member: self.member.clone(), partner })
     }
 
     fn number_value(&mut self) -> Result<Token, Malformed> {
         self.begun += 1;
         let start = self.at;
         self.number()?;
-        let content = start..self.at;
-        Ok(Token { content, is_key: false, is_number: true, member: self.member.clone(), partner: None })
+        let (content, traits) = (start..self.at, Traits::default());
+        Ok(Token { content, traits, is_key: false, is_number: true, member: self.member.clone(), partner: None })
     }
 
     fn other_value(&mut self, byte: u8) -> Result<(), Malformed> {
@@ -215,21 +219,23 @@ impl<'a> Strings<'a> {
         count
     }
 
-    /// Reads a string from its opening quote to behind its closing one; the range of its content.
-    fn string(&mut self) -> Result<Range<usize>, Malformed> {
+    /// Reads a string from its opening quote to behind its closing one; the range of its content, and its traits.
+    fn string(&mut self) -> Result<(Range<usize>, Traits), Malformed> {
         let start = self.at + 1;
         self.at = start;
+        let mut traits = Traits::default();
         loop {
-            self.skip_while(|byte| byte >= b' ' && byte != b'"' && byte != b'\\');
+            self.at += traits.add_up_to_special(&self.json[self.at..]);
             match self.json[self.at..] {
                 [b'"', ..] => {
                     self.at += 1;
-                    return Ok(start..self.at - 1);
+                    return Ok((start..self.at - 1, traits));
                 }
                 [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.at += 2,
                 [b'\\', b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(u8::is_ascii_hexdigit) => self.at += 6,
                 _ => return Err(Malformed),
             }
+            traits.add_escape();
         }
     }
 

@@ -16,6 +16,7 @@
 //! Time is linear in the input: one pass of an Aho-Corasick DFA finds where a rule could match, and an expression
 //! anchored there decides.
 
+mod anchors;
 mod assignments;
 mod blocks;
 mod candidate;

@@ -18,8 +18,13 @@ const SIZE_MAX: usize = 12;
 
 /// The marker for a secret of the kind `kind`, of which `token` stands for the value.
 pub(crate) fn marker(kind: &str, token: &str) -> String {
-    let label = kind.bytes().map(|byte| if byte == b'-' { '_' } else { char::from(byte.to_ascii_uppercase()) });
-    format!("[{}:{token}]", label.collect::<String>())
+    let mut marker = String::with_capacity(kind.len() + token.len() + "[:]".len());
+    marker.push('[');
+    marker.extend(kind.bytes().map(|byte| if byte == b'-' { '_' } else { char::from(byte.to_ascii_uppercase()) }));
+    marker.push(':');
+    marker.push_str(token);
+    marker.push(']');
+    marker
 }
 
 /// The marker for a text of so many bytes that was dropped: `[DROPPED:120b:k3f9a2]`.

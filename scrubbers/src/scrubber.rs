@@ -114,7 +114,7 @@ impl Builder {
     pub fn build(self) -> Result<Scrubber, Error> {
         self.check_secrets()?;
         let custom = self.custom.compile()?;
-        let detector = Detector::new(&self.secrets, self.addresses, custom)?;
+        let detector = Detector::new(&self.secrets, self.addresses, custom);
         Ok(Scrubber { detector, drops_content: self.drops_content })
     }
 

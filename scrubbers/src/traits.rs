@@ -1,10 +1,10 @@
 //! What a glance at a text says of what can be in it. Most strings of most events can hold nothing.
 
 /// What bytes there are in a text.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Traits {
     classes: u8,
-    digits: usize,
+    digits: u32,
 }
 
 const DIGIT: u8 = 1;
@@ -13,6 +13,8 @@ const COLON: u8 = 4;
 const OPERATOR: u8 = 8;
 const ESCAPE: u8 = 16;
 const OPENING: u8 = 32;
+/// What is not itself in a JSON string: quotes, escapes and control characters.
+const SPECIAL: u8 = 64;
 
 const CLASSES: [u8; 256] = {
     let mut classes = [0; 256];
@@ -29,7 +31,13 @@ const CLASSES: [u8; 256] = {
     classes[b'%' as usize] = ESCAPE;
     classes[b'{' as usize] = OPENING;
     classes[b'[' as usize] = OPENING;
-    classes[b'"' as usize] = OPENING;
+    classes[b'"' as usize] = OPENING | SPECIAL;
+    classes[b'\\' as usize] |= SPECIAL;
+    let mut control = 0;
+    while control < b' ' {
+        classes[control as usize] |= SPECIAL;
+        control += 1;
+    }
     classes
 };
 
@@ -37,13 +45,33 @@ const CLASSES: [u8; 256] = {
 
 impl Traits {
     pub(crate) fn of(text: &str) -> Self {
-        let (mut classes, mut digits) = (0, 0);
-        for &byte in text.as_bytes() {
+        let mut traits = Self::default();
+        text.bytes().for_each(|byte| traits.add(CLASSES[usize::from(byte)]));
+        traits
+    }
+
+    /// Adds those of a JSON string's characters up to the first one that is not itself there, and says how many they are.
+    pub(crate) fn add_up_to_special(&mut self, json: &[u8]) -> usize {
+        let mut seen = *self;
+        let plain = json.iter().position(|&byte| {
             let class = CLASSES[usize::from(byte)];
-            classes |= class;
-            digits += usize::from(class & DIGIT);
-        }
-        Self { classes, digits }
+            if class & SPECIAL == 0 {
+                seen.add(class);
+            }
+            class & SPECIAL != 0
+        });
+        *self = seen;
+        plain.unwrap_or(json.len())
+    }
+
+    /// Adds those of an escape.
+    pub(crate) fn add_escape(&mut self) {
+        self.classes |= ESCAPE;
+    }
+
+    fn add(&mut self, class: u8) {
+        self.classes |= class;
+        self.digits = self.digits.saturating_add(u32::from(class & DIGIT));
     }
 
     /// Whether there can be personal data in it: the shortest numbers that count have four digits.
@@ -70,26 +98,33 @@ impl Traits {
 /// of RFC 3339.
 pub(crate) fn is_identifier(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let is_time = || {
-        bytes[4] == b'-'
-            && bytes[7] == b'-'
-            && bytes[10] == b'T'
-            && bytes[bytes.len() - 1] == b'Z'
-            && bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b'T' | b'Z'))
-    };
     match bytes.len() {
         36 => is_uuid(bytes),
         45 => bytes.strip_prefix(b"chatcmpl-").is_some_and(is_uuid),
-        20..=30 => is_time(),
+        20..=30 => is_time(bytes),
         _ => false,
     }
 }
 
 fn is_uuid(bytes: &[u8]) -> bool {
-    let is_right = |(at, byte): (usize, &u8)| {
-        if matches!(at, 8 | 13 | 18 | 23) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
-    };
-    bytes.len() == 36 && bytes.iter().enumerate().all(is_right)
+    // The dashes first: most texts have none there.
+    [8, 13, 18, 23].iter().all(|&dash| bytes.get(dash) == Some(&b'-'))
+        && [0..8, 9..13, 14..18, 19..23, 24..36].into_iter().all(|part| are_hex(&bytes[part]))
+}
+
+/// Without a branch per byte, so that the compiler looks at many at once.
+fn are_hex(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .fold(true, |all, &byte| all & (byte.wrapping_sub(b'0') < 10) | all & ((byte | 0x20).wrapping_sub(b'a') < 6))
+}
+
+fn is_time(bytes: &[u8]) -> bool {
+    bytes[4] == b'-'
+        && bytes[7] == b'-'
+        && bytes[10] == b'T'
+        && bytes[bytes.len() - 1] == b'Z'
+        && bytes.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b':' | b'.' | b'T' | b'Z'))
 }
 
 #[cfg(test)]

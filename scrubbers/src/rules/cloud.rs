@@ -104,9 +104,9 @@ pub(crate) const RULES: &[Rule] = &[
     // gitleaks `azure-ad-client-secret`: three characters, a digit, then `Q~`.
     Rule {
         name: "azure-client-secret",
-        anchors: &["Q~"],
+        anchors: &["0Q~", "1Q~", "2Q~", "3Q~", "4Q~", "5Q~", "6Q~", "7Q~", "8Q~", "9Q~"],
         pattern: whole!("[A-Za-z0-9_~.-]{3}[0-9]Q~[A-Za-z0-9_~.-]{31,34}"),
-        lead: 4,
+        lead: 3,
         start: Start::Token,
         ..Rule::DEFAULT
     },

@@ -96,7 +96,10 @@ pub(crate) const RULES: &[Rule] = &[
     // gitleaks `twilio-api-key`: 32 hex digits.
     Rule {
         name: "twilio-key",
-        anchors: &["SK"],
+        anchors: &[
+            "SK0", "SK1", "SK2", "SK3", "SK4", "SK5", "SK6", "SK7", "SK8", "SK9", "SKa", "SKb", "SKc", "SKd", "SKe",
+            "SKf",
+        ],
         pattern: whole!("SK[A-Fa-f0-9]{32}"),
         check: Check::Varied,
         ..Rule::DEFAULT

@@ -11,6 +11,7 @@ mod events;
 mod expiry;
 mod lookup;
 mod memory;
+mod scrub;
 mod search;
 mod start;
 mod table;
@@ -47,6 +48,7 @@ struct Arguments {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Name {
     Append,
+    Scrub,
     Disk,
     Lookup,
     Search,
@@ -101,6 +103,9 @@ impl Bench {
         let mut rows = Vec::new();
         if is_wanted(Name::Append) {
             rows.extend(append::run(self)?);
+        }
+        if is_wanted(Name::Scrub) {
+            rows.extend(scrub::run(self)?);
         }
         if is_wanted(Name::Disk) {
             rows.extend(disk::run(self)?);
