@@ -1,5 +1,7 @@
 //! Finds many short words in one pass over a text.
 
+use std::ops::Range;
+
 /// So many characters of a word decide whether it is worth a comparison.
 const HEAD: usize = 4;
 
@@ -69,16 +71,17 @@ impl Anchors {
     }
 
     /// Calls `found` for every occurrence of a word, also of one within another, from left to right: with the word's number and where
-    /// it begins.
-    pub(crate) fn each(&self, text: &str, mut found: impl FnMut(usize, usize)) {
+    /// it stands.
+    pub(crate) fn each(&self, text: &str, mut found: impl FnMut(usize, Range<usize>)) {
         let bytes = text.as_bytes();
         let (mut window, mut at) = (Window::default(), 0);
         while let Some(place) = self.next(bytes, &mut at, &mut window) {
             let triple = window.0 >> BITS;
             for &number in &self.order[self.places[triple] as usize..self.places[triple + 1] as usize] {
                 let word = &self.words[number];
-                if bytes.get(place..place + word.len()).is_some_and(|there| there.eq_ignore_ascii_case(word)) {
-                    found(number, place);
+                let range = place..place + word.len();
+                if bytes.get(range.clone()).is_some_and(|there| there.eq_ignore_ascii_case(word)) {
+                    found(number, range);
                 }
             }
         }
@@ -132,7 +135,7 @@ mod tests {
     fn found(words: &[&str], text: &str) -> Vec<(usize, usize)> {
         let anchors = Anchors::new(words.iter().map(|word| word.as_bytes()));
         let mut found = Vec::new();
-        anchors.each(text, |word, at| found.push((at, word)));
+        anchors.each(text, |word, range| found.push((range.start, word)));
         assert_eq!(anchors.any(text), !found.is_empty());
         found
     }

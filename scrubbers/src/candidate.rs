@@ -6,6 +6,23 @@ const RANDOM_MIN: usize = 8;
 /// Fewest different characters in it.
 const VARIETY_MIN: usize = 6;
 
+/// What a word begins with that says that a value is to be filled in.
+const STAND_INS: &[&str] = &[
+    "your",
+    "my_",
+    "my-",
+    "example",
+    "placeholder",
+    "changeme",
+    "change_me",
+    "replace",
+    "insert",
+    "enter_",
+    "enter-",
+    "todo",
+    "dummy",
+];
+
 /// Whether a value looks as if a machine had made it: long and varied enough, with digits, or capitals where no word has them.
 ///
 /// Where a value [with few digits](has_many_digits) does not, no part of it does that begins with a part of a word.
@@ -83,25 +100,11 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
     };
     let is_fill = |c: char| matches!(c, 'x' | 'X' | '*' | '.' | '•' | '-' | '_' | '?' | '#' | '…');
     let is_one = || value.bytes().all(|byte| byte == value.as_bytes()[0]);
-    let filled = || value == "…" || value.chars().count() >= 3 && (is_one() || value.chars().all(is_fill));
+    let filled = || value == "…" || (is_one() || value.chars().all(is_fill)) && value.chars().count() >= 3;
     let says_so = || {
-        [
-            "your",
-            "my_",
-            "my-",
-            "example",
-            "placeholder",
-            "changeme",
-            "change_me",
-            "replace",
-            "insert",
-            "enter_",
-            "enter-",
-            "todo",
-            "dummy",
-        ]
-        .iter()
-        .any(|word| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word)))
+        let first = value.as_bytes().first().map(u8::to_ascii_lowercase);
+        let begins_with = |word: &str| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
+        STAND_INS.iter().any(|word| word.bytes().next() == first && begins_with(word)) && is_word(value)
     };
     value.is_empty()
         || wrapped("<", ">")
@@ -113,7 +116,7 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         || is_elided("...")
         || is_elided("…")
         || filled()
-        || says_so() && is_word(value)
+        || says_so()
 }
 
 /// How many different bytes there are.

@@ -1,11 +1,12 @@
 //! Finds secrets in plain text: anchors say where a rule could match, the rule decides there; scanners look at names and digits.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use regex::Regex;
+use regex_automata::meta::Regex;
+use regex_automata::{Anchored, Input};
 
 use crate::anchors::Anchors;
 use crate::custom::Custom;
@@ -16,6 +17,7 @@ use crate::rules::{Check, FAMILIES, Start, joins_token, token_start};
 use crate::slices::at_most;
 use crate::traits::{Traits, is_identifier};
 use crate::value::{self, Form};
+use crate::views::View;
 use crate::{assignments, marker};
 
 /// A pattern is asked again this close to the end of what it matched last, in case a secret begins with the name or
@@ -25,8 +27,8 @@ const OVERLAP: usize = 64;
 /// Everything that is looked for in text.
 pub(crate) struct Detector {
     anchors: Anchors,
-    /// Which matcher each of the anchors belongs to, and its length.
-    owners: Vec<(usize, usize)>,
+    /// Which matchers each of the anchors belongs to.
+    owners: Vec<Vec<usize>>,
     matchers: Vec<Matcher>,
     /// Finds what every name of a secret has in it.
     names: Anchors,
@@ -88,15 +90,17 @@ impl Detector {
     /// Looks for the rules of the tables, for such addresses, for `secrets`, pairs of a name and a value, and for what is `custom`.
     pub(crate) fn new(secrets: &[(Arc<str>, String)], addresses: Addresses, custom: Custom) -> Self {
         let mut matchers = Vec::new();
-        let mut anchors = Vec::new();
+        let mut anchors = BTreeMap::<_, Vec<_>>::new();
         for (name, secret) in secrets {
             for form in value::forms(secret) {
-                anchors.push((form.text.clone(), matchers.len()));
+                anchors.entry(form.text.clone()).or_default().push(matchers.len());
                 matchers.push(Matcher { kind: Arc::clone(name), test: Test::Value(form) });
             }
         }
         for rule in FAMILIES.iter().copied().flatten() {
-            anchors.extend(rule.anchors.iter().map(|anchor| ((*anchor).to_owned(), matchers.len())));
+            for anchor in rule.anchors {
+                anchors.entry((*anchor).to_owned()).or_default().push(matchers.len());
+            }
             let test = Test::Pattern {
                 regex: LazyRegex::new(rule.pattern),
                 lead: rule.lead,
@@ -106,7 +110,7 @@ impl Detector {
             };
             matchers.push(Matcher { kind: rule.name.into(), test });
         }
-        let owners = anchors.iter().map(|(anchor, owner)| (*owner, anchor.len())).collect();
+        let (words, owners): (Vec<_>, Vec<_>) = anchors.into_iter().unzip();
         let named = [Class::Password, Class::Token, Class::Authorization, Class::Cookie]
             .map(|class| assignments::kind(class).into());
         let personal = pii::KINDS.iter().map(|kind| Arc::from(*kind));
@@ -115,7 +119,7 @@ impl Detector {
         let own = secrets.iter().map(|(_, secret)| secret);
         let shortest = if custom.has_rules() { Some(1) } else { own.clone().map(String::len).min() };
         Self {
-            anchors: Anchors::new(anchors.into_iter().map(|(anchor, _)| anchor.into_bytes())),
+            anchors: Anchors::new(words.into_iter().map(String::into_bytes)),
             owners,
             matchers,
             names: Anchors::new(names::STEMS.iter().map(|stem| stem.as_bytes())),
@@ -157,7 +161,11 @@ impl Detector {
         let markers = if traits.may_be_structured() { marker::markers(text) } else { Vec::new() };
         if !markers.is_empty() {
             // What a marker says of a secret must not be taken for the name of another.
-            let found = self.scan_plain(&masked(text, &markers), traits);
+            let view = View::masked(text, &markers);
+            let mut found = self.scan_plain(view.text(), traits);
+            for found in &mut found {
+                found.range = view.source(&found.range);
+            }
             return settled(found, &markers);
         }
         let found = self.scan_plain(text, traits);
@@ -190,17 +198,18 @@ impl Detector {
     fn matches(&self, text: &str, found: &mut Vec<Found>) {
         let mut matched = Vec::new();
         let mut settled = Vec::new();
-        self.anchors.each(text, |anchor, at| {
-            let (owner, length) = self.owners[anchor];
-            if settled.get(owner).is_some_and(|settled| at < *settled) {
-                return;
+        self.anchors.each(text, |anchor, range| {
+            for &owner in &self.owners[anchor] {
+                if settled.get(owner).is_some_and(|settled| range.start < *settled) {
+                    continue;
+                }
+                let Some(verdict) = self.ask(owner, text, range.clone()) else { continue };
+                if settled.is_empty() {
+                    settled.resize(self.matchers.len(), 0);
+                }
+                settled[owner] = verdict.settled;
+                matched.extend(verdict.found.map(|range| (owner, range)));
             }
-            let Some(verdict) = self.ask(owner, text, at..at + length) else { return };
-            if settled.is_empty() {
-                settled.resize(self.matchers.len(), 0);
-            }
-            settled[owner] = verdict.settled;
-            matched.extend(verdict.found.map(|range| (owner, range)));
         });
         matched.sort_unstable_by_key(|(owner, _)| *owner);
         found.extend(matched.into_iter().map(|(owner, range)| {
@@ -223,17 +232,8 @@ impl Detector {
                 if !start.allows(text.as_bytes(), at) {
                     return None;
                 }
-                let regex = regex.get();
                 let rest = at_most(text, at, *reach);
-                // Most hits end here, and this allocates nothing.
-                if !regex.is_match(rest) {
-                    return None;
-                }
-                let secret = if regex.captures_len() > 1 {
-                    regex.captures(rest)?.name("secret")?.range()
-                } else {
-                    regex.find(rest)?.range()
-                };
+                let secret = regex.secret(rest)?;
                 let passes = check.passes(&rest.as_bytes()[secret.start.max(anchor.len())..secret.end]);
                 let (start, end) = (at + secret.start, at + secret.end);
                 let settled = end.saturating_sub(OVERLAP).max(at + 1);
@@ -250,25 +250,17 @@ impl LazyRegex {
         Self { pattern, regex: OnceLock::new() }
     }
 
-    fn get(&self) -> &Regex {
-        self.regex.get_or_init(|| anchored(self.pattern).expect("a test compiles every rule of the tables"))
+    /// What to redact of a match at the beginning of `text`: its group, or all of it.
+    fn secret(&self, text: &str) -> Option<Range<usize>> {
+        let regex =
+            self.regex.get_or_init(|| Regex::new(self.pattern).expect("a test compiles every rule of the tables"));
+        // All of the match, and the group `secret`, which is the only one.
+        let mut slots = [None; 4];
+        let slots = &mut slots[..2 * regex.captures_len()];
+        regex.search_slots(&Input::new(text).anchored(Anchored::Yes), slots)?;
+        let [.., start, end] = slots else { return None };
+        Some((*start)?.get()..(*end)?.get())
     }
-}
-
-fn anchored(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&format!(r"\A(?:{pattern})"))
-}
-
-/// `text` with a control character for every byte of the markers in it.
-fn masked(text: &str, markers: &[Range<usize>]) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut at = 0;
-    for marker in markers {
-        masked.push_str(&text[at..marker.start]);
-        masked.extend(marker.clone().map(|_| marker::MASK));
-        at = marker.end;
-    }
-    masked + &text[at..]
 }
 
 /// Drops what lies within a marker, and joins what overlaps: no part of a secret may stay.

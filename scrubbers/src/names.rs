@@ -1,10 +1,9 @@
 //! Names that say that their value is a secret: of headers, JSON members, variables, parameters.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 /// What a name says of its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// Made up by people: any value may be one.
     Password,
@@ -211,9 +210,18 @@ pub(crate) fn is_header(name: &str) -> bool {
     HEADERS.iter().any(same)
 }
 
-/// The phrases by their text.
-static KNOWN: LazyLock<HashMap<&[u8], Class>> =
-    LazyLock::new(|| PHRASES.iter().map(|(phrase, class)| (phrase.as_bytes(), *class)).collect());
+type Phrases = Vec<(&'static [u8], Class)>;
+
+/// The phrases by their [ending].
+static KNOWN: LazyLock<Vec<Phrases>> = LazyLock::new(|| {
+    let mut known = vec![Vec::new(); 1 << 10];
+    for (phrase, class) in PHRASES {
+        if let Some(&[a, b]) = phrase.as_bytes().last_chunk() {
+            known[ending(a, b)].push((phrase.as_bytes(), *class));
+        }
+    }
+    known
+});
 
 /// How long a name must be at least that ends with these two letters, by the low five bits of both; 255 if none does. Most names
 /// are ruled out by a look at their end.
@@ -230,6 +238,7 @@ static ENDINGS: LazyLock<[u8; 1 << 10]> = LazyLock::new(|| {
     endings
 });
 
+/// What the last two letters of a name are in any case: the low five bits of both.
 fn ending(a: u8, b: u8) -> usize {
     usize::from(a & 31) << 5 | usize::from(b & 31)
 }
@@ -251,13 +260,15 @@ pub(crate) fn classify(name: &str) -> Option<Class> {
         words = before;
     }
     let words = without_digits(words);
+    let &[a, b] = words.last_chunk()?;
+    let known = &KNOWN[ending(a, b)];
     let mut first = words.len();
     let mut class = None;
     for _ in 0..WORDS_MAX {
         let (before, _) = split_last(&words[..first]);
         first = before.len();
         let phrase = words[first..].trim_ascii_start();
-        class = KNOWN.get(phrase).copied().or(class);
+        class = known.iter().find(|(known, _)| *known == phrase).map_or(class, |(_, class)| Some(*class));
         if first == 0 {
             break;
         }

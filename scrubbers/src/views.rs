@@ -7,6 +7,8 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
+use crate::marker::MASK;
+
 /// From this many characters on, a run of base64 or hex digits is looked into: shorter ones hold no secret worth the name.
 const RUN_MIN: usize = 16;
 
@@ -82,6 +84,20 @@ impl View {
         }
         view.text.push_str(&source[copied..]);
         Some(view)
+    }
+
+    /// `source` with one character that is in no text for each of these parts of it.
+    pub(crate) fn masked(source: &str, parts: &[Range<usize>]) -> Self {
+        let mut view = Self { text: String::with_capacity(source.len()), steps: Vec::with_capacity(parts.len()) };
+        let mut copied = 0;
+        for part in parts {
+            view.text.push_str(&source[copied..part.start]);
+            view.text.push(MASK);
+            copied = part.end;
+            view.steps.push((view.text.len(), copied));
+        }
+        view.text.push_str(&source[copied..]);
+        view
     }
 
     pub(crate) fn text(&self) -> &str {

@@ -75,9 +75,10 @@ pub(crate) const RULES: &[Rule] = &[
             r"(?i:password|passwd|passwort|passphrase|passcode|kennwort|contraseña|mot de passe)",
             r"(?i:[ \t]{1,3}(?:for|of|to|für|de|pour)[ \t]{1,3}[^\s:=]{1,40}(?:[ \t][^\s:=]{1,20})?)?",
             r"(?:[ \t]{1,3}(?i:is|was|to|lautet|ist|es|est)[ \t]{1,3}(?i:now[ \t]{1,3})?|[ \t]{0,3}(?:=|:|->|→)[ \t]{0,3})",
-            r#"[:"'`“«*]{0,3}(?P<secret>[^\s"'`”»<>*]{3,255}[^\s"'`”»<>*.,;:!?)\]}]!?)"#,
+            r#"[:"'`“«*]{0,3}(?P<secret>[^\s"'`”»<>*]{3,}[^\s"'`”»<>*.,;:!?)\]}]!?)"#,
         ),
         check: Check::Spoken,
+        reach: 384,
         ..Rule::DEFAULT
     },
     // In quotes right behind the word: `passphrase "blue giraffe dances"`.
@@ -134,9 +135,10 @@ pub(crate) const RULES: &[Rule] = &[
         ],
         pattern: concat!(
             r"(?i:key|token|secret|credentials)[ \t]{1,3}(?i:is|was|are|to)[ \t]{1,3}(?i:now[ \t]{1,3})?",
-            r#"[:"'`“«*]{0,3}(?P<secret>[^\s"'`”»<>*,;]{11,255}[^\s"'`”»<>*.,;:!?)\]}])"#,
+            r#"[:"'`“«*]{0,3}(?P<secret>[^\s"'`”»<>*,;]{11,}[^\s"'`”»<>*.,;:!?)\]}])"#,
         ),
         check: Check::Spoken,
+        reach: 320,
         ..Rule::DEFAULT
     },
 ];
