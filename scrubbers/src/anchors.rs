@@ -21,7 +21,7 @@ type Set = Box<[u64; TRIPLES / 64]>;
 ///
 /// A word can stand where its first three characters and those from the second to the fourth are such as words begin with. The two
 /// sets that say so fit into the processor's nearest cache, and no step waits for the one before. An automaton's states do
-/// neither: it takes twice the time (`docs/performance.md`).
+/// neither: it takes half as long again (`docs/performance.md`).
 pub(crate) struct Anchors {
     /// Codes of the first three characters of words.
     first: Set,

@@ -13,8 +13,8 @@
 //!
 //! A text that arrives in pieces goes through [`Deltas`], which finds what is split over several of them.
 //!
-//! Time is linear in the input: one pass of an Aho-Corasick DFA finds where a rule could match, and an expression
-//! anchored there decides.
+//! Time is linear in the input: one pass finds where a rule could match (`anchors`), and an expression anchored there
+//! decides.
 
 mod anchors;
 mod assignments;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use journal::{Draft, EventBody, Journal};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
 use super::Message;
 use super::settler::{Settled, Settler};
@@ -33,6 +33,9 @@ struct Due {
     at_the_latest: Instant,
 }
 
+/// So much room in the budget is given back at once while there is more to do.
+const GIVEN_BACK: usize = super::BUDGET / 4;
+
 /// The state of the thread.
 pub(super) struct WriterLoop {
     journal: Journal,
@@ -43,6 +46,8 @@ pub(super) struct WriterLoop {
     status: Arc<Status>,
     /// When the open block must be written; `None` while there is nothing to write.
     due: Option<Due>,
+    /// Room in the budget that is to be given back: in large parts, because each may wake somebody who waits for it.
+    spent: Option<OwnedSemaphorePermit>,
     /// Events taken so far, those held back excepted.
     taken: u64,
     /// Who waits for the next flush.
@@ -61,23 +66,22 @@ impl WriterLoop {
         projections: Arc<Projections>,
         status: Arc<Status>,
     ) -> Self {
-        Self { journal, settler, head, projections, status, due: None, taken: 0, settling: Vec::new(), told: false }
+        let (due, spent, settling) = (None, None, Vec::new());
+        Self { journal, settler, head, projections, status, due, spent, taken: 0, settling, told: false }
     }
 
     /// Runs until the recorder closes or every handle to it is gone.
     pub(super) fn run(mut self, messages: &mpsc::Receiver<Message>) {
         self.project_told();
         let closed = loop {
-            let message = match self.due {
-                None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(due) => messages.recv_timeout(due.when_idle.saturating_duration_since(Instant::now())),
-            };
+            let message = self.next(messages);
             let is_idle = matches!(message, Err(RecvTimeoutError::Timeout));
             match message {
-                Ok(Message::Event(draft, _permit)) => {
+                Ok(Message::Event(draft, permit)) => {
                     // What it holds back counts no longer against the budget, or that would be used up by it.
                     self.settler.take(draft, &self.journal);
                     self.append_settled();
+                    self.give_back(permit);
                 }
                 Ok(Message::Durable(draft, done)) => {
                     if draft.request.is_some() {
@@ -115,6 +119,28 @@ impl WriterLoop {
         self.status.leave();
         if let Some(closed) = closed {
             let _ = closed.send(());
+        }
+    }
+
+    /// The next message, or that none came before a flush is due.
+    fn next(&mut self, messages: &mpsc::Receiver<Message>) -> Result<Message, RecvTimeoutError> {
+        if let Ok(message) = messages.try_recv() {
+            return Ok(message);
+        }
+        self.spent = None;
+        match self.due {
+            None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(due) => messages.recv_timeout(due.when_idle.saturating_duration_since(Instant::now())),
+        }
+    }
+
+    fn give_back(&mut self, permit: OwnedSemaphorePermit) {
+        match &mut self.spent {
+            Some(spent) => spent.merge(permit),
+            None => self.spent = Some(permit),
+        }
+        if self.spent.as_ref().is_some_and(|spent| spent.num_permits() >= GIVEN_BACK) {
+            self.spent = None;
         }
     }
 
