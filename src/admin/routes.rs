@@ -10,7 +10,7 @@ use journal::PatternError;
 use serde::de::DeserializeOwned;
 
 use super::ask::{self, EventsParams, SearchParams, SummariesParams};
-use super::call::{self, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
+use super::call::{self, BackupBody, HoldBody, LiftBody, MaintenanceBody, RunBody, VerifyBody};
 use super::control::{Control, Peer, Refusal};
 use super::operation::Operation;
 
@@ -36,6 +36,12 @@ pub(super) fn router(control: Control) -> Router {
         .route(
             call::LEDGER_HEAD,
             post(|State(control): State<Control>, Extension(peer)| control.operate(Operation::Anchor, peer)),
+        )
+        .route(call::STATUS, get(|State(control): State<Control>| async move { control.status() }))
+        .route(call::MAINTENANCE, post(maintenance))
+        .route(
+            call::RELOAD,
+            post(|State(control): State<Control>, Extension(peer)| async move { control.reload(peer).await }),
         )
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
@@ -84,6 +90,15 @@ async fn search(
     let ask =
         params.try_into().map_err(|wrong: PatternError| Refusal::new(StatusCode::BAD_REQUEST, wrong.to_string()))?;
     control.answer(ask, peer).await
+}
+
+async fn maintenance(
+    State(control): State<Control>,
+    Extension(peer): Extension<Peer>,
+    body: Result<Json<MaintenanceBody>, JsonRejection>,
+) -> Answer {
+    let Json(body) = body?;
+    Ok(control.set_maintenance(body.notice(), peer).await)
 }
 
 async fn lift(

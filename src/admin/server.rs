@@ -1,6 +1,7 @@
 //! Listens on the control socket.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::control::{Control, Peer};
 use super::routes::router;
 use super::socket::{BindError, SocketFile};
+use crate::live::Live;
 use crate::record::Recorder;
 use crate::upkeep::Upkeep;
 
@@ -44,10 +46,17 @@ impl ControlServer {
 
     /// Answers until `stop`, then removes the socket and gives the last answers a short time to end. Once it returns, nothing
     /// of it holds the journal open but a check or a backup that was cut off and has not noticed yet.
-    pub async fn serve(self, recorder: Recorder, reader: Reader, upkeep: Upkeep, stop: CancellationToken) {
+    pub async fn serve(
+        self,
+        recorder: Recorder,
+        reader: Reader,
+        upkeep: Upkeep,
+        live: Arc<Live>,
+        stop: CancellationToken,
+    ) {
         let Self { listener, file } = self;
         let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
-        let router = router(Control { recorder, reader, upkeep, tasks: tasks.clone(), stop: stop.clone() });
+        let router = router(Control { recorder, reader, upkeep, live, tasks: tasks.clone(), stop: stop.clone() });
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {

@@ -57,6 +57,7 @@ fn body(app: &App, ok: bool) -> Value {
         "ok": ok,
         "backend_mode": if app.config.use_app_server { "app-server" } else { "disabled" },
         "app_server_enabled": app.config.use_app_server,
+        "maintenance": app.gateway.maintenance.notice().is_some(),
         "health": health(app, &app.backend.status()),
     })
 }

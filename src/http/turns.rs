@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use journal::{RequestId, Tokens};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +14,7 @@ use super::error::ApiError;
 use super::exchange::Exchange;
 use crate::backend::app_server::turn::Turn;
 use crate::backend::app_server::{AppServer, TurnStartError};
+use crate::gateway::queue::Places;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::turn::TurnPlan;
 
@@ -33,7 +33,7 @@ pub struct Turns {
     running: Vec<Turn>,
     answers: Vec<Answer>,
     /// The places on the worker, given back as soon as it is done.
-    slots: Option<OwnedSemaphorePermit>,
+    slots: Option<Places>,
     limits: Limits,
     last_event: Instant,
     retried: bool,
@@ -86,7 +86,7 @@ impl Turns {
         plan: TurnPlan,
         turns: usize,
         request: RequestId,
-        slots: OwnedSemaphorePermit,
+        slots: Places,
         limits: Limits,
     ) -> Self {
         let job = Arc::new(Job { request, plan, turns });

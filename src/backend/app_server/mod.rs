@@ -17,11 +17,10 @@ pub mod supervisor;
 pub mod turn;
 pub mod worker;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use journal::RequestId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 
 use self::connection::CallError;
 use self::supervisor::Status;
@@ -33,7 +32,6 @@ use crate::turn::TurnPlan;
 #[derive(Debug)]
 pub struct AppServer {
     status: watch::Receiver<Status>,
-    slots: Arc<Semaphore>,
     sandbox: String,
     call_timeout: Duration,
 }
@@ -44,9 +42,6 @@ pub enum TurnStartError {
     /// No worker is ready.
     #[error("app-server worker is not ready")]
     NotReady,
-    /// All places on the worker are taken.
-    #[error("app-server worker at capacity")]
-    AtCapacity,
     /// The worker said no, or nothing.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -57,12 +52,7 @@ pub enum TurnStartError {
 impl AppServer {
     /// A backend on the worker that `status` tells of.
     pub fn new(config: &Config, status: watch::Receiver<Status>) -> Self {
-        Self {
-            status,
-            slots: Arc::new(Semaphore::new(config.worker_max_concurrency)),
-            sandbox: config.sandbox_mode.to_string(),
-            call_timeout: config.worker_request_timeout,
-        }
+        Self { status, sandbox: config.sandbox_mode.to_string(), call_timeout: config.worker_request_timeout }
     }
 
     /// What is known of the worker right now.
@@ -89,13 +79,7 @@ impl AppServer {
         self.status.borrow().usable().is_some_and(|worker| worker.models.contains(model))
     }
 
-    /// Places on the worker for `turns` turns, until the permit is dropped.
-    pub fn reserve(&self, turns: usize) -> Result<OwnedSemaphorePermit, TurnStartError> {
-        let turns = u32::try_from(turns).map_err(|_| TurnStartError::AtCapacity)?;
-        self.slots.clone().try_acquire_many_owned(turns).map_err(|_| TurnStartError::AtCapacity)
-    }
-
-    /// Starts `turns` turns of `plan`, side by side; all of them or none. The places were reserved before.
+    /// Starts `turns` turns of `plan`, side by side; all of them or none.
     pub async fn start_turns(
         &self,
         plan: &TurnPlan,
