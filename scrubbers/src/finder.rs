@@ -11,12 +11,17 @@ use crate::explain::{FoundBy, Wrapping};
 use crate::json::{self, Strings, Token};
 use crate::marker;
 use crate::names::{self, Class};
+use crate::pii;
+use crate::rules::{Check, joins_token};
 use crate::traits::{Traits, is_identifier};
 use crate::views::{Run, View, unescape};
 
 /// What is wrapped more often than this is not unwrapped further. More than tool arguments inside frames inside log lines need; bounds
 /// recursion and repeated work.
 const DEPTH_MAX: usize = 8;
+
+/// The private part of the shortest key in use, in base64.
+const JWK_MIN: usize = 42;
 
 /// A secret in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -194,6 +199,21 @@ impl Finder<'_> {
             {
                 self.named(class, content, at, token.is_number);
             }
+            if !token.is_key
+                && !token.is_number
+                && let Some(kind) = token.member.as_ref().and_then(|member| personal(&json[member.clone()], content))
+            {
+                let (kind, range) = (self.detector.kind(kind), at..at + content.len());
+                let value = unescape(content).into_owned();
+                self.hits.push(Hit {
+                    range,
+                    kind,
+                    value,
+                    number: false,
+                    found_by: FoundBy::Structure,
+                    through: Vec::new(),
+                });
+            }
             if token.is_number {
                 self.number(content, at);
             } else {
@@ -284,6 +304,15 @@ impl NameAndValue {
         }
         None
     }
+}
+
+/// What a document's member holds whose name says that it is about a person, or the private part of a key (RFC 7517 §4).
+fn personal(member: &str, content: &str) -> Option<&'static str> {
+    let is_jwk = matches!(member, "d" | "p" | "q" | "dp" | "dq" | "qi" | "k")
+        && content.len() >= JWK_MIN
+        && content.bytes().all(joins_token)
+        && Check::Mixed.passes(content.as_bytes());
+    if is_jwk { Some("jwk-private-key") } else { pii::person(member, &unescape(content)) }
 }
 
 /// Joins what overlaps: no part of a secret may stay.
