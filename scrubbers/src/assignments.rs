@@ -102,6 +102,39 @@ pub(crate) fn scan(text: &str, found: &mut impl FnMut(&'static str, Range<usize>
     }
 }
 
+/// Finds the secrets in `text` that follow their name as the next argument or element: `Set("X-Api-Key", "…")`.
+pub(crate) fn scan_arguments(text: &str, found: &mut impl FnMut(&'static str, Range<usize>)) {
+    let bytes = text.as_bytes();
+    for comma in memchr::memchr_iter(b',', bytes) {
+        let quote = bytes[..comma].last().copied().unwrap_or(b' ');
+        if !matches!(quote, b'"' | b'\'') {
+            continue;
+        }
+        let length = bytes[..comma - 1].iter().rev().take(NAME_MAX).take_while(|&&byte| is_name(byte)).count();
+        let name = comma - 1 - length;
+        let opens = bytes[..name].strip_suffix(&[quote]).and_then(|before| before.last());
+        if !matches!(opens, Some(b'(' | b'[' | b'{')) {
+            continue;
+        }
+        let Some(class @ (Class::Password | Class::Token)) = text.get(name..comma - 1).and_then(names::classify) else {
+            continue;
+        };
+        let spaces = bytes[comma + 1..].iter().take(SPACES_MAX).take_while(|&&byte| byte == b' ').count();
+        let start = comma + 1 + spaces;
+        if !matches!(bytes.get(start), Some(b'"' | b'\'' | b'`')) {
+            continue;
+        }
+        let secret = value_at(text, start, comma, VALUE_MAX).filter(|value| {
+            let secret = &text[value.range.clone()];
+            // In a list of names, the next one follows.
+            is_random(secret) || class == Class::Password && !is_word(secret) && is_password(secret, value)
+        });
+        if let Some(secret) = secret {
+            found(kind(class), secret.range);
+        }
+    }
+}
+
 /// The kind under which a value of this class goes.
 pub(crate) fn kind(class: Class) -> &'static str {
     match class {
@@ -178,7 +211,10 @@ fn name_before(text: &str, operator: usize) -> Option<Class> {
         .next()
         .filter(|first| before.ends_with(' ') && !first.is_empty());
     let name = text.get(start..end)?;
-    names::classify(name).or_else(|| names::classify(text.get(start - first?.len() - 1..end)?))
+    let class = names::classify(name).or_else(|| names::classify(text.get(start - first?.len() - 1..end)?))?;
+    // Words between colons are parts of one name: `arn:aws:secretsmanager:…:secret:…`.
+    let is_part = class == Class::Token && end == operator && bytes[operator] == b':' && bytes[..start].ends_with(b":");
+    (!is_part).then_some(class)
 }
 
 /// Where the value begins behind `operator`: `=`, `:`, `==`, `:=`, `=>`, `: str = `.
@@ -227,6 +263,8 @@ fn value_at(text: &str, start: usize, operator: usize, limit: usize) -> Option<V
     let close = match rest.chars().next()? {
         quote @ ('"' | '\'' | '`') => Some(quote),
         '“' => Some('”'),
+        '„' => Some('“'),
+        '「' => Some('」'),
         '«' => Some('»'),
         _ => None,
     };
@@ -319,7 +357,9 @@ fn is_password(secret: &str, value: &Value) -> bool {
         "reset",
     ];
     let length = secret.chars().count();
-    if length < 3 || WORDS.iter().any(|word| word.eq_ignore_ascii_case(secret)) {
+    // `PWD=/srv/app` is a folder.
+    let is_path = secret.starts_with(['/', '~', '.']) && secret.contains('/') && !is_random(secret);
+    if is_path || length < 3 || WORDS.iter().any(|word| word.eq_ignore_ascii_case(secret)) {
         return false;
     }
     // Behind a colon and a space, a plain word is as likely the next one of a sentence.
