@@ -127,7 +127,8 @@ pub(crate) fn scan_arguments(text: &str, found: &mut impl FnMut(&'static str, Ra
         let secret = value_at(text, start, comma, VALUE_MAX).filter(|value| {
             let secret = &text[value.range.clone()];
             // In a list of names, the next one follows.
-            is_random(secret) || class == Class::Password && !is_word(secret) && is_password(secret, value)
+            is_random(secret)
+                || class == Class::Password && !secret.contains(' ') && !is_word(secret) && is_password(secret, value)
         });
         if let Some(secret) = secret {
             found(kind(class), secret.range);
@@ -237,7 +238,10 @@ fn assigned(text: &str, operator: usize, start: usize, class: Class) -> Assigned
         let tail = if value.range.len() + TAIL > HEAD_MAX { TAIL } else { 0 };
         return if is_calm { Assigned::Calm(value.range.end - tail) } else { Assigned::Harmless };
     }
-    let is_secret = !is_placeholder(secret)
+    // Files that hold the secret.
+    let is_path = class == Class::Token && ["~/", "./", "../"].iter().any(|folder| secret.starts_with(folder));
+    let is_secret = !is_path
+        && !is_placeholder(secret)
         && (value.quoted || !is_code(text, &value))
         && match class {
             Class::Password => is_password(secret, &value),

@@ -113,6 +113,8 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         || is_tag
         || matches!(value, "password" | "PASSWORD" | "passwd" | "pass" | "PASS")
         || matches!(value, "${{" | "{{" | "${")
+        // The closing bracket may have been taken for one of the text around it.
+        || value.strip_prefix('[').is_some_and(is_word)
         || wrapped("<", ">")
         || wrapped("${", "}")
         || wrapped("{{", "}}")

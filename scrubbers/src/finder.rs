@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::PseudonymKey;
 use crate::assignments::{cookie_values, is_secret_named, kind, split_scheme};
-use crate::candidate::is_placeholder;
+use crate::candidate::{is_placeholder, is_word};
 use crate::detector::{Detector, Found, is_generic};
 use crate::explain::{FoundBy, Wrapping};
 use crate::json::{self, Strings, Token};
@@ -152,10 +152,13 @@ impl Finder<'_> {
             let name = name.map(|name| &json[name.clone()]);
             name.is_some_and(|name| names::is_header(name) || self.detector.custom().has_name(&unescape(name)))
         };
-        let is_secret = header.is_some()
-            || matches!(class, Class::Authorization | Class::Cookie)
-            || is_named()
-            || is_secret_named(&text, class);
+        // `["password","email"]` is one too.
+        let is_secret = match header {
+            Some(class) => class != Class::Password || !is_word(&text),
+            None => {
+                matches!(class, Class::Authorization | Class::Cookie) || is_named() || is_secret_named(&text, class)
+            }
+        };
         let is_kept = is_placeholder(&text) || token.is_number && class != Class::Password;
         (is_secret && !is_kept).then_some(class)
     }
