@@ -80,23 +80,31 @@ pub(crate) fn scan(text: &str, found: &mut impl FnMut(&'static str, Range<usize>
         }
         let Some(class) = name_before(text, operator) else { continue };
         let Some(start) = behind_operator(bytes, operator) else { continue };
+        if class == Class::Cookie
+            && let Some(end) = cookies(text, start, found)
+        {
+            settled = end;
+            continue;
+        }
         let end = match class {
             Class::Authorization => authorization(text, start, found),
-            Class::Cookie => cookies(text, start, found),
             // Names may follow each other without anything between, and each would have the rest for its value.
-            Class::Token if start < calm => None,
-            Class::Password | Class::Token => match assigned(text, operator, start, class) {
-                Assigned::Secret(range) => {
-                    let end = range.end;
-                    found(kind(class), range);
-                    Some(end)
+            Class::Token | Class::Cookie if start < calm => None,
+            // `auth_cookie=…` has a value and no pairs.
+            Class::Password | Class::Token | Class::Cookie => {
+                match assigned(text, operator, start, if class == Class::Cookie { Class::Token } else { class }) {
+                    Assigned::Secret(range) => {
+                        let end = range.end;
+                        found(kind(class), range);
+                        Some(end)
+                    }
+                    Assigned::Calm(until) => {
+                        calm = until;
+                        None
+                    }
+                    Assigned::Harmless => None,
                 }
-                Assigned::Calm(until) => {
-                    calm = until;
-                    None
-                }
-                Assigned::Harmless => None,
-            },
+            }
         };
         settled = end.unwrap_or(settled);
     }
