@@ -197,7 +197,7 @@ impl Service {
         tasks.spawn(http::server::serve(app.clone(), listener));
         let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy, last_known, app.config.anchor_file.clone());
         let live = Arc::new(Live::new(app.clone(), sources));
-        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), live.clone(), stop.clone()));
+        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), Some(live.clone()), stop.clone()));
         tasks.spawn(upkeep.run(stop.clone()));
         tasks.spawn(live.clone().watch_keys(stop.clone()));
         Ok(Self { app, live, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })

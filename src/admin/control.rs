@@ -1,7 +1,6 @@
 //! Answers questions and runs operations for whoever is at the other end of the control socket.
 
 use std::io;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +10,6 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use journal::{AuditRead, EventBody, Journal, Query, Reader};
 use retention::Sweeper;
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -19,8 +17,6 @@ use tokio_util::task::TaskTracker;
 use super::ask::Ask;
 use super::operation::{Begun, Desk, Operation, OperationError};
 use super::protocol::{ErrorLine, Fault};
-use crate::gateway::maintenance::Notice;
-use crate::live::Live;
 use crate::record::{NotRecorded, Recorder};
 use crate::upkeep::Upkeep;
 
@@ -36,7 +32,6 @@ pub(super) struct Control {
     pub(super) recorder: Recorder,
     pub(super) reader: Reader,
     pub(super) upkeep: Upkeep,
-    pub(super) live: Arc<Live>,
     /// What runs on behalf of clients, connections included.
     pub(super) tasks: TaskTracker,
     pub(super) stop: CancellationToken,
@@ -74,25 +69,6 @@ impl Control {
             self.audit(read).await?;
         }
         Ok(self.respond(|control, chunks| control.perform(operation, actor, chunks)))
-    }
-
-    /// Begins or ends maintenance, and answers with the status after that.
-    pub(super) async fn set_maintenance(self, notice: Option<Notice>, peer: Peer) -> Response {
-        self.live.set_maintenance(notice, &peer.actor()).await;
-        self.status()
-    }
-
-    /// Reads the configuration again, and answers with what came of it.
-    pub(super) async fn reload(self, peer: Peer) -> Result<Response, Refusal> {
-        match self.live.reload(&peer.actor()).await {
-            Ok(reloaded) => Ok(row(&reloaded)),
-            Err(why) => Err(Refusal::new(StatusCode::BAD_REQUEST, why)),
-        }
-    }
-
-    /// Answers with what the service is doing.
-    pub(super) fn status(self) -> Response {
-        row(&self.live.status())
     }
 
     /// Records the reading before it happens. Afterwards everything that happened before it, and itself, can be read.
@@ -168,11 +144,6 @@ impl Control {
     }
 }
 
-fn row<T: Serialize>(row: &T) -> Response {
-    let line = serde_json::to_string(row).expect("names and numbers serialise") + "\n";
-    ([(CONTENT_TYPE, "application/x-ndjson")], line).into_response()
-}
-
 /// Ends an answer so that it does not look complete.
 async fn break_off(chunks: &mpsc::Sender<Chunk>, why: impl Into<Box<dyn std::error::Error + Send + Sync>>) {
     let _ = chunks.send(Err(io::Error::other(why))).await;
@@ -224,7 +195,7 @@ fn send(text: String, chunks: &mpsc::Sender<Chunk>) -> Result<(), ClientLeft> {
 // === impl Peer ===
 
 impl Peer {
-    fn actor(self) -> String {
+    pub(super) fn actor(self) -> String {
         format!("uid:{}", self.0)
     }
 }

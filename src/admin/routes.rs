@@ -1,5 +1,7 @@
 //! What can be asked under which path.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query as Params, State};
 use axum::response::Response;
@@ -10,14 +12,16 @@ use journal::PatternError;
 use serde::de::DeserializeOwned;
 
 use super::ask::{self, EventsParams, SearchParams, SummariesParams};
-use super::call::{self, BackupBody, HoldBody, LiftBody, MaintenanceBody, RunBody, VerifyBody};
+use super::call::{self, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
 use super::control::{Control, Peer, Refusal};
 use super::operation::Operation;
+use super::switches;
+use crate::live::Live;
 
 type Answer = Result<Response, Refusal>;
 
 /// Everything that is answered.
-pub(super) fn router(control: Control) -> Router {
+pub(super) fn router(control: Control, live: Option<Arc<Live>>) -> Router {
     let nothing_there = || async { Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path") };
     let not_so = || async { Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path is asked with another method") };
     Router::new()
@@ -37,15 +41,10 @@ pub(super) fn router(control: Control) -> Router {
             call::LEDGER_HEAD,
             post(|State(control): State<Control>, Extension(peer)| control.operate(Operation::Anchor, peer)),
         )
-        .route(call::STATUS, get(|State(control): State<Control>| async move { control.status() }))
-        .route(call::MAINTENANCE, post(maintenance))
-        .route(
-            call::RELOAD,
-            post(|State(control): State<Control>, Extension(peer)| async move { control.reload(peer).await }),
-        )
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .with_state(control)
+        .merge(live.map(switches::router).unwrap_or_default())
 }
 
 fn get_operation(operation: Operation) -> MethodRouter<Control> {
@@ -90,15 +89,6 @@ async fn search(
     let ask =
         params.try_into().map_err(|wrong: PatternError| Refusal::new(StatusCode::BAD_REQUEST, wrong.to_string()))?;
     control.answer(ask, peer).await
-}
-
-async fn maintenance(
-    State(control): State<Control>,
-    Extension(peer): Extension<Peer>,
-    body: Result<Json<MaintenanceBody>, JsonRejection>,
-) -> Answer {
-    let Json(body) = body?;
-    Ok(control.set_maintenance(body.notice(), peer).await)
 }
 
 async fn lift(
