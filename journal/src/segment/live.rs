@@ -1,6 +1,7 @@
 //! A segment that is written to, or was and is not sealed yet: one database of blocks.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -367,12 +368,21 @@ pub(crate) fn synced_up_to(segments: &Path, name: SegmentName) -> Option<Synced>
     Some(Synced { seq: seq.parse().ok()?, link: Link::from_hex(link)? })
 }
 
-/// Removes what a sealed segment does not need any more: everything in `path` but the file `keep`.
+/// The file of sled's with the blocks.
+const BLOCKS: &str = "db";
+
+/// Whether there are blocks in the folder `path` of a segment.
+pub(crate) fn has_database(path: &Path) -> bool {
+    path.join(BLOCKS).exists()
+}
+
+/// Removes what a sealed segment does not need any more: everything in `path` but the file `keep`. The blocks go last, so that
+/// whoever looks can tell whether all is done.
 pub(crate) fn remove_database(path: &Path, keep: &str) -> Result<(), Error> {
     let remove = || {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            if entry.file_name() == keep {
+            if entry.file_name() == keep || entry.file_name() == BLOCKS {
                 continue;
             }
             if entry.file_type()?.is_dir() {
@@ -382,6 +392,10 @@ pub(crate) fn remove_database(path: &Path, keep: &str) -> Result<(), Error> {
             }
         }
         File::open(path)?.sync_all()
+        match fs::remove_file(path.join(BLOCKS)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
     };
     remove().map_err(Error::io("remove the unsealed form of", path))
 }
