@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use super::{BlockText, SegmentName};
 use crate::block::{self, BadBlock, Header, Lines, Opening};
 use crate::cipher::{Chain, DataKey, Link};
-use crate::database;
+use crate::database::{self, Closing};
 use crate::error::Error;
 use crate::sealed::line;
 
@@ -36,8 +36,8 @@ pub(crate) struct LiveSegment {
     path: PathBuf,
     key: DataKey,
     chain: Chain,
-    database: sled::Db,
-    blocks: sled::Tree,
+    database: Closing<sled::Db>,
+    blocks: Closing<sled::Tree>,
     /// sled's own file, for the `fdatasync` that sled does not do.
     file: File,
     /// Holds what was synced, as text. sled cuts off what follows a damaged place when it opens a database, without a word; this
@@ -94,7 +94,8 @@ impl LiveSegment {
         let is_new = !path.exists();
         let database = database::open(&path)?;
         let blocks = database.open_tree("blocks").map_err(Error::sled("open the blocks of", &path, None))?;
-        let db_file = path.join("db");
+        let blocks = Closing::new(blocks);
+        let db_file = path.join(BLOCKS);
         let file = File::open(&db_file).map_err(Error::io("open", &db_file))?;
         let synced = OpenOptions::new()
             .read(true)
@@ -391,11 +392,11 @@ pub(crate) fn remove_database(path: &Path, keep: &str) -> Result<(), Error> {
                 fs::remove_file(entry.path())?;
             }
         }
-        File::open(path)?.sync_all()
         match fs::remove_file(path.join(BLOCKS)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
+        File::open(path)?.sync_all()
     };
     remove().map_err(Error::io("remove the unsealed form of", path))
 }
