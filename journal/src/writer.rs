@@ -145,6 +145,7 @@ impl Journal {
         }
         let lock = LockFile::acquire(dir)?;
         let keys = Keys::open(dir, key_file.as_deref())?;
+        lock.set_used();
         // Again, under the lock: another process may have made it meanwhile.
         if !format::check(dir)? {
             format::declare(dir)?;
