@@ -178,6 +178,7 @@ impl Journal {
         };
         let recovered = journal.find_end()?.recovered;
         journal.finish_disposals()?;
+        journal.reserve_intent();
         journal.finish_seals()?;
         journal.finish_releases()?;
         if crashed {
@@ -254,6 +255,12 @@ impl Journal {
 
     /// Appends events that are all for the ledger, with one write to it.
     pub(crate) fn append_all(&mut self, at: Timestamp, bodies: Vec<EventBody>) -> Result<Vec<u64>, Error> {
+        let entries = self.record_all(at, bodies)?;
+        self.append_recorded(&entries)
+    }
+
+    /// Tells the ledger of events that are all for it, with one write.
+    pub(crate) fn record_all(&mut self, at: Timestamp, bodies: Vec<EventBody>) -> Result<Vec<Entry>, Error> {
         let drafts: Vec<_> = bodies.into_iter().map(|body| Draft { at, request: None, body }).collect();
         let entries = drafts.iter().map(|draft| self.entry(draft)).collect::<Result<Vec<_>, _>>()?;
         let mut records = Vec::with_capacity(entries.len());
@@ -261,11 +268,6 @@ impl Journal {
             records.extend(entry.for_ledger.as_ref().map(|kind| Record { at, kind, data: entry.data() }));
         }
         self.ledger.append(&records)?;
-        let append = |entry: Entry| {
-            self.make_ready(at, entry.json.len())?;
-            Ok::<_, Error>(self.push(&entry))
-        };
-        let seqs = entries.into_iter().map(append).collect::<Result<_, Error>>()?;
         self.told.extend(drafts);
         Ok(entries)
     }
