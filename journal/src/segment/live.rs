@@ -128,10 +128,9 @@ impl LiveSegment {
         };
         let (tail, last_time) = segment.find_tail(none)?;
         segment.last_time = last_time;
-        segment.lost = synced_up_to(segments, name).filter(|synced| {
-            let is_changed = synced.seq == tail.last_seq && synced.link != tail.link;
-            synced.seq > tail.last_seq || is_changed
-        });
+        // With the chain that is here, nothing is lost: the number is what is damaged then, and nothing must go on behind it.
+        segment.lost =
+            synced_up_to(segments, name).filter(|synced| synced.seq >= tail.last_seq && synced.link != tail.link);
         segment.tail = Mutex::new(tail);
         Ok(segment)
     }
