@@ -14,13 +14,15 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::compliance::{
     Authority, HoldDisposed, LedgerDisposed, PseudonymsDisposed, SegmentDisposed, SummariesDisposed,
 };
 use crate::error::Error;
-use crate::event::EventBody;
+use crate::event::{Draft, EventBody};
 use crate::keys::Kind;
+use crate::ledger::{LedgerEntries, LedgerEntry};
 use crate::segment::{Segment, SegmentName};
 use crate::shared;
 use crate::writer::Journal;
@@ -225,7 +227,27 @@ impl Journal {
             block: None,
             what: format!("it should say what is being disposed of ({error})"),
         })?;
-        self.carry_out(intent).map(drop)
+        let told = self.told(&intent)?;
+        self.carry_out(intent, &told).map(drop)
+    }
+
+    /// The names of those in `intent` of whose end the ledger knows already.
+    fn told(&self, intent: &Intent) -> Result<Vec<String>, Error> {
+        let then: Vec<_> =
+            LedgerEntries::open(self.shared.dir())?.flatten().filter(|entry| entry.at == intent.at).collect();
+        let mut told = Vec::new();
+        for doomed in &intent.doomed {
+            let draft = Draft { at: intent.at, request: None, body: doomed.body.clone() };
+            let words = self.entry(&draft)?;
+            let is_that = |entry: &LedgerEntry| {
+                let data = entry.data::<&RawValue>().map(RawValue::get);
+                Some(&entry.kind) == words.for_ledger.as_ref() && data == Some(words.data())
+            };
+            if then.iter().any(is_that) {
+                told.push(doomed.name.clone());
+            }
+        }
+        Ok(told)
     }
 
     /// The segment of that name, if it can go.
@@ -277,7 +299,7 @@ impl Journal {
             File::open(self.shared.dir())?.sync_all()
         };
         write().map_err(Error::io("write down what is disposed of in", &path))?;
-        self.carry_out(intent)
+        self.carry_out(intent, &[])
     }
 
     /// A synced file with `text` that is to be the intent.
@@ -310,8 +332,8 @@ impl Journal {
         }
     }
 
-    /// Does what is written down, or what is left of it.
-    fn carry_out(&mut self, intent: Intent) -> Result<Vec<u64>, Error> {
+    /// Does what is written down, or what is left of it. The ledger knows of those in `told`.
+    fn carry_out(&mut self, intent: Intent, told: &[String]) -> Result<Vec<u64>, Error> {
         let Intent { at, doomed } = intent;
         let names_of = |kind| {
             let these = doomed.iter().filter(move |doomed| doomed.kind == kind);
@@ -340,9 +362,8 @@ impl Journal {
                 shared::sync(&self.shared.dir().join(folder))?;
             }
         }
-        let is_told =
-            |doomed: &Doomed| doomed.kind == Target::Segment && self.ledger.state().disposed.contains(&doomed.name);
-        let bodies = doomed.into_iter().filter(|doomed| !is_told(doomed)).map(|doomed| doomed.body).collect();
+        let bodies =
+            doomed.into_iter().filter(|doomed| !told.contains(&doomed.name)).map(|doomed| doomed.body).collect();
         let entries = self.record_all(at, bodies)?;
         // The ledger is the record, so that what is appended next must not hold up what goes next.
         let path = self.intent_path();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use journal::{HoldSelector, Options, RequestId};
 
 use crate::support::{
-    HOUR, authority, copy, files, later, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
+    HOUR, authority, copy, files, finished, later, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
 };
 
 fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -151,4 +151,59 @@ fn segments_that_were_rewritten_with_every_key_do_not_begin_as_the_ledger_says()
     let (_dir, told, other) = two_ways(|_| {});
     let found = replaced(&told, &other);
     assert!(found.contains("its chain does not begin as the ledger says"), "{found}");
+}
+
+#[test]
+fn a_number_of_what_was_synced_that_was_changed_loses_nothing_and_is_no_place_to_go_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let last = journal.append(&stderr("an event")).unwrap();
+    journal.close().unwrap();
+    let synced = segment_dirs(dir.path()).remove(0).join("synced");
+    let mut text = fs::read(&synced).unwrap();
+    text[0] = b'1';
+    fs::write(&synced, text).unwrap();
+    let mut journal = open(dir.path());
+    assert!(!journal.reader().verify(None).unwrap().problems.is_empty());
+    assert_eq!(journal.append(&stderr("another")).unwrap(), last + 1);
+    journal.flush().unwrap();
+    assert_eq!(journal.reader().verify(None).unwrap().problems, []);
+}
+
+#[test]
+fn what_the_ledger_knows_of_is_not_told_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = open(dir.path());
+    let id = RequestId::generate();
+    journal.append(&received(id, "{}")).unwrap();
+    journal.append(&finished(id)).unwrap();
+    journal.append(&later(stderr("next"), HOUR)).unwrap();
+    journal.flush().unwrap();
+    let name = journal.segments().unwrap().remove(0).name;
+    try_dispose(&mut journal, &name, noon()).unwrap();
+    let tomorrow = jiff::Zoned::now().date().tomorrow().unwrap().tomorrow().unwrap();
+    assert_eq!(journal.dispose_summaries_before(tomorrow, "test", &authority(), noon()).unwrap(), 1);
+    assert!(journal.dispose_pseudonyms_before(tomorrow, "test", &authority(), noon()).unwrap() > 0);
+    let disposals = |journal: &journal::Journal| -> Vec<journal::LedgerEntry> {
+        let entries = journal.reader().ledger().unwrap().map(Result::unwrap);
+        entries.filter(|entry| entry.kind.ends_with(".disposed")).collect()
+    };
+    let told = disposals(&journal);
+    journal.close().unwrap();
+    // The kill came when the ledger was told and nothing else was done.
+    let doomed: Vec<String> = told
+        .iter()
+        .map(|entry| {
+            let kind = entry.kind.trim_end_matches(".disposed");
+            let body = &entry.text[entry.text.find("\"type\"").unwrap()..];
+            let name = body.split('"').nth(9).unwrap();
+            format!("{{\"kind\":\"{kind}\",\"name\":\"{name}\",\"body\":{{{body}}}")
+        })
+        .collect();
+    let intent = format!("{{\"at\":\"{}\",\"doomed\":[{}]}}", noon(), doomed.join(","));
+    fs::write(dir.path().join("disposing"), intent).unwrap();
+    let journal = open(dir.path());
+    assert!(!dir.path().join("disposing").exists());
+    assert_eq!(disposals(&journal).len(), told.len());
+    assert_eq!(journal.reader().verify(None).unwrap().problems, []);
 }
