@@ -8,6 +8,7 @@ use journal::{HoldSelector, Options, RequestId};
 
 use crate::support::{
     HOUR, authority, copy, files, finished, later, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
+    with_blocks,
 };
 
 fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
@@ -206,4 +207,23 @@ fn what_the_ledger_knows_of_is_not_told_again() {
     assert!(!dir.path().join("disposing").exists());
     assert_eq!(disposals(&journal).len(), told.len());
     assert_eq!(journal.reader().verify(None).unwrap().problems, []);
+}
+
+#[test]
+fn a_backup_that_damage_stands_in_the_way_of_leaves_nothing_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, target) = (dir.path().join("journal"), dir.path().join("backup"));
+    let mut journal = open(&path);
+    journal.append(&stderr("an event")).unwrap();
+    journal.append(&later(stderr("next"), HOUR)).unwrap();
+    journal.close().unwrap();
+    with_blocks(&segment_dirs(&path)[0], |blocks| {
+        let mut block = blocks.get(0_u32.to_be_bytes()).unwrap().unwrap().to_vec();
+        let last = block.len() - 1;
+        block[last] ^= 1;
+        blocks.insert(0_u32.to_be_bytes(), block).unwrap();
+    });
+    let journal = open(&path);
+    assert!(matches!(journal.reader().backup(&target, noon()), Err(journal::Error::Damaged { .. })));
+    assert!(!target.exists());
 }
