@@ -8,13 +8,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, header, request};
 use journal::{EventBody, Outcome};
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
 use super::App;
 use super::error::ApiError;
 use super::exchange::{ClientGone, Exchange};
 use super::turns::{Limits, Step, Turns};
+use crate::backend::Slots;
 use crate::openai::chat::Envelope;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::openai::chat::completion::completion;
@@ -31,7 +31,7 @@ struct Admitted {
     plan: TurnPlan,
     choices: usize,
     /// Its places on the worker.
-    slots: OwnedSemaphorePermit,
+    slots: Slots,
     envelope: Envelope,
     /// The form of the answer.
     form: Form,

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use journal::Outcome;
 use serde_json::{Value, json};
 
-use crate::backend::app_server::TurnStartError;
+use crate::backend::TurnStartError;
 use crate::backend::app_server::connection::CallError;
 use crate::openai::error::{ErrorBody, ErrorObject, InvalidRequest, Param, shortened};
 use crate::turn::{FailureKind, TurnFailure};

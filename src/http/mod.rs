@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::error::ApiError;
-use crate::backend::app_server::AppServer;
+use crate::backend::Backend;
 use crate::config::Config;
 use crate::gateway::keys::Keys;
 use crate::record::Recorder;
@@ -33,7 +33,7 @@ pub struct App {
     /// Who may come in.
     pub keys: Keys,
     /// What runs the turns.
-    pub backend: Arc<AppServer>,
+    pub backend: Arc<Backend>,
     /// Where everything is recorded.
     pub recorder: Recorder,
     /// Guards messages that quote the upstream.
@@ -59,7 +59,7 @@ impl App {
         if self.proof.has_failed() || !self.recorder.admits() {
             return Err(ApiError::JournalUnavailable);
         }
-        if !self.config.use_app_server {
+        if self.backend.active().is_none() {
             return Err(ApiError::BackendDisabled);
         }
         if !self.backend.is_ready() {

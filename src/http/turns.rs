@@ -7,14 +7,12 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use journal::{RequestId, Tokens};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::exchange::Exchange;
-use crate::backend::app_server::turn::Turn;
-use crate::backend::app_server::{AppServer, TurnStartError};
+use crate::backend::{Backend, BackendKind, Slots, Turn, TurnStartError};
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::turn::TurnPlan;
 
@@ -27,13 +25,13 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The turns of one request and the answers that grow from them. Dropping it interrupts what still runs.
 pub struct Turns {
-    backend: Arc<AppServer>,
+    backend: Arc<Backend>,
     job: Arc<Job>,
     starting: Option<Starting>,
     running: Vec<Turn>,
     answers: Vec<Answer>,
     /// The places on the worker, given back as soon as it is done.
-    slots: Option<OwnedSemaphorePermit>,
+    slots: Option<Slots>,
     limits: Limits,
     last_event: Instant,
     retried: bool,
@@ -45,6 +43,8 @@ struct Job {
     request: RequestId,
     plan: TurnPlan,
     turns: usize,
+    /// Where the places are, and therefore all its turns, whatever is active meanwhile.
+    kind: BackendKind,
 }
 
 /// What ends the waiting for a worker.
@@ -82,14 +82,14 @@ enum Progress {
 impl Turns {
     /// Starts `turns` turns of `plan` on the places in `slots`.
     pub fn start(
-        backend: Arc<AppServer>,
+        backend: Arc<Backend>,
         plan: TurnPlan,
         turns: usize,
         request: RequestId,
-        slots: OwnedSemaphorePermit,
+        slots: Slots,
         limits: Limits,
     ) -> Self {
-        let job = Arc::new(Job { request, plan, turns });
+        let job = Arc::new(Job { request, plan, turns, kind: slots.kind() });
         let starting = start(backend.clone(), job.clone());
         Self {
             backend,
@@ -183,7 +183,7 @@ impl Turns {
         self.answers.clear();
         let (backend, job) = (self.backend.clone(), self.job.clone());
         self.starting = Some(Box::pin(async move {
-            let recovered = timeout(RECOVERY_LIMIT, backend.until_ready()).await;
+            let recovered = timeout(RECOVERY_LIMIT, backend.until_ready(job.kind)).await;
             recovered.map_err(|_| TurnStartError::NotReady)?;
             start(backend, job).await
         }));
@@ -226,6 +226,6 @@ impl Turns {
     }
 }
 
-async fn start(backend: Arc<AppServer>, job: Arc<Job>) -> Result<Vec<Turn>, TurnStartError> {
-    backend.start_turns(&job.plan, job.turns, job.request).await
+async fn start(backend: Arc<Backend>, job: Arc<Job>) -> Result<Vec<Turn>, TurnStartError> {
+    backend.start_turns(job.kind, &job.plan, job.turns, job.request).await
 }

@@ -23,9 +23,9 @@ use std::time::Duration;
 use journal::RequestId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use self::connection::CallError;
 use self::supervisor::Status;
 use self::turn::Turn;
+use super::TurnStartError;
 use crate::config::Config;
 use crate::turn::TurnPlan;
 
@@ -36,20 +36,6 @@ pub struct AppServer {
     slots: Arc<Semaphore>,
     sandbox: String,
     call_timeout: Duration,
-}
-
-/// Why a turn did not start.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TurnStartError {
-    /// No worker is ready.
-    #[error("app-server worker is not ready")]
-    NotReady,
-    /// All places on the worker are taken.
-    #[error("app-server worker at capacity")]
-    AtCapacity,
-    /// The worker said no, or nothing.
-    #[error(transparent)]
-    Call(#[from] CallError),
 }
 
 // === impl AppServer ===
