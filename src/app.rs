@@ -20,8 +20,9 @@ use crate::backend::app_server::catalog::{self, CatalogError};
 use crate::backend::app_server::home::{self, HomeError};
 use crate::backend::app_server::locate::{self, Codex, LocateError};
 use crate::backend::app_server::process::Spawner;
-use crate::backend::app_server::supervisor::{Status, Supervisor};
+use crate::backend::app_server::supervisor::Supervisor;
 use crate::backend::app_server::worker::WorkerPlan;
+use crate::backend::{Backend, BackendKind};
 use crate::config::{self, Config, Sources};
 use crate::exit::Exit;
 use crate::gateway::Gateway;
@@ -178,14 +179,12 @@ impl Service {
             config_digest: config::digest(&config),
         };
         recorder.record(None, started).await;
-        let status = match plan {
-            Some(plan) => Supervisor::start(plan, stop.clone(), &tasks),
-            None => tokio::sync::watch::channel(Status::default()).1,
-        };
+        let app_server = plan.map(|plan| AppServer::new(&config, Supervisor::start(plan, stop.clone(), &tasks)));
+        let active = app_server.as_ref().map(|_| BackendKind::AppServer);
         let app = Arc::new(App {
             gateway,
             reader: reader.clone(),
-            backend: Arc::new(AppServer::new(&config, status)),
+            backend: Arc::new(Backend::new(app_server, active)),
             recorder: recorder.clone(),
             scrubber,
             proof,

@@ -77,10 +77,12 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
         Ok(places) => places,
         Err(error) => return exchange.reject(error.into()).await,
     };
+    // Asked now: a switch while it waited counts for it too.
+    let Some(backend) = app.backend.active() else { return exchange.reject(ApiError::BackendDisabled).await };
     let queue_wait_ms = (queued.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms }).await;
     let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
-    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, places, limits);
+    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, backend, places, limits);
     match form {
         Form::Whole => whole(&app, exchange, turns, &envelope, headers).await,
         Form::Stream { include_usage, keepalive } => {

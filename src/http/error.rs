@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use journal::Outcome;
 use serde_json::{Value, json};
 
-use crate::backend::app_server::TurnStartError;
+use crate::backend::TurnStartError;
 use crate::backend::app_server::connection::CallError;
 use crate::gateway::keys::Role;
 use crate::gateway::maintenance::Notice;

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::exchange::plain_json;
+use crate::backend::BackendKind;
+use crate::backend::app_server::AppServer;
 use crate::backend::app_server::supervisor::{Status, WorkerState};
 
 /// 200 as long as the process answers: a worker that restarts is no reason to end the proxy.
@@ -20,10 +22,10 @@ pub fn readyz(app: &App) -> Response<Body> {
 
 /// Always 200, with everything known of worker and journal.
 pub fn healthz(app: &App) -> Response<Body> {
-    let status = app.backend.status();
+    let status = status(app);
     let mut supervisor = details(&status);
     let running = status.pid.is_some();
-    supervisor["enabled"] = json!(app.config.use_app_server);
+    supervisor["enabled"] = json!(uses_app_server(app));
     supervisor["running"] = json!(running);
     supervisor["ready"] = json!(status.state == WorkerState::Ready);
     supervisor["pid"] = json!(status.pid);
@@ -43,6 +45,15 @@ pub fn healthz(app: &App) -> Response<Body> {
     plain_json(StatusCode::OK, body.to_string())
 }
 
+/// What is known of the app-server's worker; of none, if there is none.
+fn status(app: &App) -> Status {
+    app.backend.app_server().map(AppServer::status).unwrap_or_default()
+}
+
+fn uses_app_server(app: &App) -> bool {
+    app.backend.active() == Some(BackendKind::AppServer)
+}
+
 fn is_ready(app: &App) -> bool {
     app.check_available().is_ok()
 }
@@ -55,10 +66,10 @@ fn answer(app: &App, ok: bool) -> Response<Body> {
 fn body(app: &App, ok: bool) -> Value {
     json!({
         "ok": ok,
-        "backend_mode": if app.config.use_app_server { "app-server" } else { "disabled" },
-        "app_server_enabled": app.config.use_app_server,
+        "backend_mode": app.backend.active().map_or("disabled", BackendKind::as_str),
+        "app_server_enabled": uses_app_server(app),
         "maintenance": app.gateway.maintenance.notice().is_some(),
-        "health": health(app, &app.backend.status()),
+        "health": health(app, &status(app)),
     })
 }
 
@@ -77,7 +88,7 @@ fn reason(app: &App, status: &Status) -> &'static str {
     if app.proof.has_failed() {
         return "scrubbing_selftest_failed";
     }
-    if !app.config.use_app_server {
+    if app.backend.active().is_none() {
         return "app_server_disabled";
     }
     match status.state {

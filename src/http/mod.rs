@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::error::ApiError;
-use crate::backend::app_server::AppServer;
+use crate::backend::Backend;
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::record::Recorder;
@@ -36,7 +36,7 @@ pub struct App {
     /// Who may come in, how often, and when.
     pub gateway: Gateway,
     /// What runs the turns.
-    pub backend: Arc<AppServer>,
+    pub backend: Arc<Backend>,
     /// Where everything is recorded.
     pub recorder: Recorder,
     /// Reads what was recorded.
@@ -64,11 +64,12 @@ impl App {
         if self.proof.has_failed() || !self.recorder.admits() {
             return Err(ApiError::JournalUnavailable);
         }
-        if !self.config.use_app_server {
+        if self.backend.active().is_none() {
             return Err(ApiError::BackendDisabled);
         }
         if !self.backend.is_ready() {
-            return Err(ApiError::WorkerNotReady(self.backend.status().expected_in()));
+            let expected = self.backend.app_server().and_then(|app_server| app_server.status().expected_in());
+            return Err(ApiError::WorkerNotReady(expected));
         }
         Ok(())
     }

@@ -12,8 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::exchange::Exchange;
-use crate::backend::app_server::turn::Turn;
-use crate::backend::app_server::{AppServer, TurnStartError};
+use crate::backend::{Backend, BackendKind, Turn, TurnStartError};
 use crate::gateway::queue::Places;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::turn::TurnPlan;
@@ -27,13 +26,13 @@ const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
 
 /// The turns of one request and the answers that grow from them. Dropping it interrupts what still runs.
 pub struct Turns {
-    backend: Arc<AppServer>,
+    backend: Arc<Backend>,
     job: Arc<Job>,
     starting: Option<Starting>,
     running: Vec<Turn>,
     answers: Vec<Answer>,
     /// The places on the worker, given back as soon as it is done.
-    slots: Option<Places>,
+    places: Option<Places>,
     limits: Limits,
     last_event: Instant,
     retried: bool,
@@ -45,6 +44,8 @@ struct Job {
     request: RequestId,
     plan: TurnPlan,
     turns: usize,
+    /// Where the places are, and therefore all its turns, whatever is active meanwhile.
+    kind: BackendKind,
 }
 
 /// What ends the waiting for a worker.
@@ -80,16 +81,17 @@ enum Progress {
 // === impl Turns ===
 
 impl Turns {
-    /// Starts `turns` turns of `plan` on the places in `slots`.
+    /// Starts `turns` turns of `plan` on this backend, in these places.
     pub fn start(
-        backend: Arc<AppServer>,
+        backend: Arc<Backend>,
         plan: TurnPlan,
         turns: usize,
         request: RequestId,
-        slots: Places,
+        kind: BackendKind,
+        places: Places,
         limits: Limits,
     ) -> Self {
-        let job = Arc::new(Job { request, plan, turns });
+        let job = Arc::new(Job { request, plan, turns, kind });
         let starting = start(backend.clone(), job.clone());
         Self {
             backend,
@@ -97,7 +99,7 @@ impl Turns {
             starting: Some(Box::pin(starting)),
             running: Vec::new(),
             answers: Vec::new(),
-            slots: Some(slots),
+            places: Some(places),
             limits,
             last_event: Instant::now(),
             retried: false,
@@ -183,7 +185,7 @@ impl Turns {
         self.answers.clear();
         let (backend, job) = (self.backend.clone(), self.job.clone());
         self.starting = Some(Box::pin(async move {
-            let recovered = timeout(RECOVERY_LIMIT, backend.until_ready()).await;
+            let recovered = timeout(RECOVERY_LIMIT, backend.until_ready(job.kind)).await;
             recovered.map_err(|_| TurnStartError::NotReady)?;
             start(backend, job).await
         }));
@@ -203,7 +205,7 @@ impl Turns {
         }
         let progress = self.poll_piece(cx);
         if !self.running.is_empty() && self.running.iter().all(Turn::has_ended) {
-            self.slots = None;
+            self.places = None;
         }
         progress
     }
@@ -226,6 +228,6 @@ impl Turns {
     }
 }
 
-async fn start(backend: Arc<AppServer>, job: Arc<Job>) -> Result<Vec<Turn>, TurnStartError> {
-    backend.start_turns(&job.plan, job.turns, job.request).await
+async fn start(backend: Arc<Backend>, job: Arc<Job>) -> Result<Vec<Turn>, TurnStartError> {
+    backend.start_turns(job.kind, &job.plan, job.turns, job.request).await
 }

@@ -22,9 +22,9 @@ use std::time::Duration;
 use journal::RequestId;
 use tokio::sync::watch;
 
-use self::connection::CallError;
 use self::supervisor::Status;
 use self::turn::Turn;
+use super::TurnStartError;
 use crate::config::Config;
 use crate::turn::TurnPlan;
 
@@ -34,17 +34,6 @@ pub struct AppServer {
     status: watch::Receiver<Status>,
     sandbox: String,
     call_timeout: Duration,
-}
-
-/// Why a turn did not start.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum TurnStartError {
-    /// No worker is ready.
-    #[error("app-server worker is not ready")]
-    NotReady,
-    /// The worker said no, or nothing.
-    #[error(transparent)]
-    Call(#[from] CallError),
 }
 
 // === impl AppServer ===
