@@ -58,10 +58,13 @@ fn answers(frames: &[Value], thread: &str) -> String {
             continue;
         }
         let params = RawValue::from_string(params.to_string()).expect("it was JSON");
-        let Some(piece) = follower.follow(method, &params).and_then(|event| answer.follow(event)) else { continue };
-        stream.push_str(&writer.piece(0, &piece).concat());
-        if let Piece::End(AnswerEnd::Failed(failed)) = piece {
-            failure = Some(failed);
+        let Some(event) = follower.follow(method, &params) else { continue };
+        answer.follow(event);
+        while let Some(piece) = answer.next_piece() {
+            stream.push_str(&writer.piece(0, &piece).concat());
+            if let Piece::End(AnswerEnd::Failed(failed)) = piece {
+                failure = Some(failed);
+            }
         }
     }
     let end = answer.end().expect("every recorded turn ends").clone();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request};
-use journal::{EventBody, Outcome};
+use journal::{EventBody, Outcome, UsageSource};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
@@ -19,8 +19,9 @@ use crate::openai::chat::Envelope;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::openai::chat::completion::completion;
 use crate::openai::chat::request::ChatRequest;
+use crate::openai::chat::rules::Rules;
 use crate::openai::chat::stream::ChunkWriter;
-use crate::openai::sse;
+use crate::openai::{sse, tokens};
 use crate::turn::{Effort, TurnPlan};
 
 /// Names the accepted fields that have no effect.
@@ -30,6 +31,7 @@ const IGNORED_PARAMS: HeaderName = HeaderName::from_static("x-proxy-ignored-para
 struct Admitted {
     plan: TurnPlan,
     choices: usize,
+    rules: Arc<Rules>,
     /// Its places on the worker.
     slots: OwnedSemaphorePermit,
     envelope: Envelope,
@@ -59,8 +61,11 @@ pub async fn serve(
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms: 0.0 }).await;
     let arrived = Instant::from_std(exchange.started);
     let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
-    let Admitted { plan, choices, slots, envelope, form, headers } = admitted;
-    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, slots, limits);
+    let Admitted { plan, choices, rules, slots, envelope, form, headers } = admitted;
+    if rules.max_tokens.is_some() {
+        load_vocabulary().await;
+    }
+    let turns = Turns::start(app.backend.clone(), plan, choices, rules, exchange.id, slots, limits);
     match form {
         Form::Whole => whole(&app, exchange, turns, &envelope, headers).await,
         Form::Stream { include_usage, keepalive } => {
@@ -116,7 +121,8 @@ fn admit(
     {
         headers.insert(IGNORED_PARAMS, names);
     }
-    Ok(Admitted { choices: request.n, plan: request.plan(&model, effort), slots, envelope, form, headers })
+    let (choices, rules) = (request.n, request.rules.clone());
+    Ok(Admitted { choices, rules, plan: request.plan(&model, effort), slots, envelope, form, headers })
 }
 
 /// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.
@@ -136,6 +142,12 @@ fn keepalive(app: &App, head: &request::Parts) -> Option<Duration> {
     (!chokes && !declined).then(|| app.config.sse_keepalive)
 }
 
+/// Makes what tokens are counted with, at its first use, where nobody is kept from working.
+async fn load_vocabulary() {
+    // It can only have panicked, and will do so where it is needed.
+    let _ = tokio::task::spawn_blocking(tokens::load).await;
+}
+
 /// Collects the answers and sends them as one object.
 async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &Envelope, headers: HeaderMap) {
     while !turns.are_complete() {
@@ -145,6 +157,7 @@ async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &E
             Step::Failed(error) => return fail(app, exchange, turns, error).await,
         }
     }
+    turns.count_usage().await;
     note_spent(&mut exchange, &turns);
     let answers = turns.close().await;
     let answers: Vec<(Answer, FinishReason)> =
@@ -177,6 +190,7 @@ async fn cancel(mut exchange: Exchange, turns: Turns) {
 
 fn note_spent(exchange: &mut Exchange, turns: &Turns) {
     exchange.facts.tokens = turns.tokens();
+    exchange.facts.usage_source = turns.usage_is_counted().then_some(UsageSource::Counted);
     exchange.facts.worker = turns.worker();
 }
 
@@ -267,6 +281,7 @@ impl Stream {
     }
 
     async fn complete(mut self) {
+        self.turns.count_usage().await;
         note_spent(&mut self.exchange, &self.turns);
         let tokens = self.turns.tokens().unwrap_or_default();
         self.turns.close().await;

@@ -247,7 +247,10 @@ impl ApiError {
                 FailureKind::Disconnected => {
                     row(500, "server_error", "worker_error", "the model's upstream broke off its answer", ServerError)
                 }
-                FailureKind::Other => row(500, "server_error", "worker_error", &failure.message, ServerError),
+                // No class of OpenAI's fits a model that does not obey; the message says what it did not call.
+                FailureKind::NotCalled | FailureKind::Other => {
+                    row(500, "server_error", "worker_error", &failure.message, ServerError)
+                }
             },
             Self::JournalUnavailable => Row {
                 outcome: ServerError,

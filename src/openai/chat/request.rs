@@ -1,7 +1,10 @@
 //! What a client asks for, read from the body field by field in the order of the contract.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use super::rules::Rules;
 use super::{messages, tools};
 use crate::openai::error::InvalidRequest;
 use crate::turn::{Effort, TurnPlan};
@@ -19,6 +22,8 @@ pub struct ChatRequest {
     pub n: usize,
     /// Fields that were accepted and have no effect here.
     pub ignored: Vec<String>,
+    /// What is asked of the answers beyond the plan of their turns.
+    pub rules: Arc<Rules>,
     effort: Option<Effort>,
     tools: Vec<Value>,
     items: Vec<Value>,
@@ -26,7 +31,7 @@ pub struct ChatRequest {
 }
 
 /// Fields that have their effect, or that need none.
-const HONOURED: [&str; 15] = [
+const HONOURED: [&str; 18] = [
     "model",
     "messages",
     "n",
@@ -42,6 +47,9 @@ const HONOURED: [&str; 15] = [
     "metadata",
     "user",
     "parallel_tool_calls",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
 ];
 
 // === impl ChatRequest ===
@@ -61,19 +69,21 @@ impl ChatRequest {
         };
         let n = choices(body, max_choices)?;
         refuse_what_changes_the_shape(body)?;
-        let tools = tools::tools(body)?;
+        let (tools, demand) = tools::tools(body)?;
         let effort = effort(body)?;
         let output_schema = output_schema(body)?;
         check_numbers(body)?;
         for field in ["parallel_tool_calls", "stream"] {
             boolean(body, field, field)?;
         }
+        let rules = Arc::new(Rules::read(body, demand)?);
         Ok(Self {
             model,
             stream: boolean(body, "stream", "stream")?,
             include_usage: include_usage(body)?,
             n,
             ignored: ignored(body),
+            rules,
             effort,
             tools,
             items,
@@ -196,8 +206,6 @@ fn ignored(body: &Map<String, Value>) -> Vec<String> {
     let plain = |name: &str| name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let without_effect = |(name, value): &(&String, &Value)| match name.as_str() {
         _ if value.is_null() => false,
-        "parallel_tool_calls" => value == &&Value::Bool(false),
-        "tool_choice" | "function_call" => !matches!(value.as_str(), Some("auto" | "none")),
         "response_format" => value.get("type").is_some_and(|kind| kind == "json_object"),
         name => !HONOURED.contains(&name) && plain(name),
     };
@@ -244,6 +252,11 @@ mod tests {
             (json!({ "temperature": 2.1 }), "temperature", "temperature must be a number between 0 and 2"),
             (json!({ "top_p": "1" }), "top_p", "top_p must be a number between 0 and 1"),
             (json!({ "max_completion_tokens": 0 }), "max_tokens", "max_tokens must be a positive integer"),
+            (
+                json!({ "stop": [1] }),
+                "stop",
+                "stop must be a string or an array of up to 4 strings, each of 1 to 1024 bytes",
+            ),
             (json!({ "stream": "yes" }), "stream", "stream must be a boolean"),
             (json!({ "parallel_tool_calls": 1 }), "parallel_tool_calls", "parallel_tool_calls must be a boolean"),
             (json!({ "stream_options": true }), "stream_options", "stream_options must be an object"),
@@ -259,7 +272,7 @@ mod tests {
     fn what_has_no_effect_is_named() {
         let extra =
             json!({ "temperature": 1, "seed": 7, "stop": null, "user": "u", "parallel_tool_calls": false, "x y": 1 });
-        assert_eq!(parse(&body(&extra)).unwrap().ignored, ["temperature", "seed", "parallel_tool_calls"]);
+        assert_eq!(parse(&body(&extra)).unwrap().ignored, ["temperature", "seed"]);
     }
 
     #[test]
