@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::rules::Rules;
 use super::{messages, tools};
@@ -63,7 +63,7 @@ impl ChatRequest {
             code: "invalid_request_error",
         })?;
         let model = model(body)?;
-        let items = match body.get("messages").and_then(Value::as_array) {
+        let mut items = match body.get("messages").and_then(Value::as_array) {
             Some(list) if !list.is_empty() => messages::items(list)?,
             _ => return Err(InvalidRequest::new("messages", "messages[] required")),
         };
@@ -72,6 +72,9 @@ impl ChatRequest {
         let (tools, demand) = tools::tools(body)?;
         let effort = effort(body)?;
         let output_schema = output_schema(body)?;
+        if wants_json(body) {
+            items.insert(0, json_hint());
+        }
         check_numbers(body)?;
         for field in ["parallel_tool_calls", "stream"] {
             boolean(body, field, field)?;
@@ -164,6 +167,17 @@ fn output_schema(body: &Map<String, Value>) -> Result<Option<Value>, InvalidRequ
     }
 }
 
+/// Whether any JSON object will do, for which the worker knows no form of output.
+fn wants_json(body: &Map<String, Value>) -> bool {
+    body.get("response_format").is_some_and(|format| format.get("type").is_some_and(|kind| kind == "json_object"))
+}
+
+/// What a model is told that shall answer with JSON. It stands before the conversation, where it gets into nobody's way.
+fn json_hint() -> Value {
+    let text = "Answer with a single JSON object and nothing else: no prose, no code fence.";
+    json!({ "type": "message", "role": "developer", "content": [{ "type": "input_text", "text": text }] })
+}
+
 fn check_numbers(body: &Map<String, Value>) -> Result<(), InvalidRequest> {
     for (field, max) in [("temperature", 2.0), ("top_p", 1.0)] {
         if let Some(value) = body.get(field).filter(|value| !value.is_null())
@@ -206,6 +220,7 @@ fn ignored(body: &Map<String, Value>) -> Vec<String> {
     let plain = |name: &str| name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let without_effect = |(name, value): &(&String, &Value)| match name.as_str() {
         _ if value.is_null() => false,
+        // The model is told, and nothing makes it obey.
         "response_format" => value.get("type").is_some_and(|kind| kind == "json_object"),
         name => !HONOURED.contains(&name) && plain(name),
     };
@@ -214,10 +229,8 @@ fn ignored(body: &Map<String, Value>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn body(extra: &Value) -> Value {
         let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
@@ -284,6 +297,16 @@ mod tests {
             effort(json!({ "reasoning_effort": "none", "reasoning": { "effort": "high" } })),
             Some(Effort::None)
         );
+    }
+
+    #[test]
+    fn a_model_that_shall_answer_with_json_is_told_so_and_the_client_that_nothing_is_sure() {
+        let request = parse(&body(&json!({ "response_format": { "type": "json_object" } }))).unwrap();
+        assert_eq!(request.ignored, ["response_format"]);
+        let items = request.plan("up", None).items;
+        assert_eq!((items.len(), &items[0]["role"]), (2, &json!("developer")));
+        let plain = parse(&body(&json!({ "response_format": { "type": "text" } }))).unwrap();
+        assert_eq!((plain.ignored.len(), plain.plan("up", None).items.len()), (0, 1));
     }
 
     proptest! {
