@@ -185,6 +185,8 @@ settings! {
     default_stream: Switch { key: "chat.default_stream", env: "PROXY_DEFAULT_STREAM", default: Text("false") }
     /// Largest `n` of a chat request.
     max_chat_choices: Count<usize, 1, 128> { key: "chat.max_choices", env: "PROXY_MAX_CHAT_CHOICES", default: Text("5") }
+    /// Tokens that a prompt may have, as `o200k_base` counts its texts; above it 403, and 0 for any number.
+    max_prompt_tokens: Count<usize, 0, 1_000_000_000> { key: "chat.max_prompt_tokens", env: "PROXY_MAX_PROMPT_TOKENS", default: Text("0") }
 
     /// Time between `: keepalive` comments of a stream.
     sse_keepalive: Millis<1> { key: "stream.keepalive_ms", env: "PROXY_SSE_KEEPALIVE_MS", default: Text("15000") }

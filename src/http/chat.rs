@@ -58,10 +58,14 @@ pub async fn serve(
         Err(error) => return exchange.reject(error).await,
     };
     drop(body);
+    let Admitted { plan, choices, rules, slots, envelope, form, headers } = admitted;
+    let plan = match within_limit(plan, app.config.max_prompt_tokens).await {
+        Ok(plan) => plan,
+        Err(error) => return exchange.reject(error).await,
+    };
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms: 0.0 }).await;
     let arrived = Instant::from_std(exchange.started);
     let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
-    let Admitted { plan, choices, rules, slots, envelope, form, headers } = admitted;
     if rules.max_tokens.is_some() {
         load_vocabulary().await;
     }
@@ -140,6 +144,15 @@ fn keepalive(app: &App, head: &request::Parts) -> Option<Duration> {
     let declined = head.headers.get("x-no-keepalive").is_some_and(|value| value == "1")
         || head.uri.query().is_some_and(|query| query.split('&').any(|pair| pair == "no_keepalive=1"));
     (!chokes && !declined).then(|| app.config.sse_keepalive)
+}
+
+/// The plan, if its prompt has at most `max` tokens or `max` is 0. Counting is work, so it is done where nobody is kept from theirs.
+async fn within_limit(plan: TurnPlan, max: usize) -> Result<TurnPlan, ApiError> {
+    if max == 0 {
+        return Ok(plan);
+    }
+    let counting = tokio::task::spawn_blocking(move || (!tokens::exceed(&plan.items, max)).then_some(plan));
+    counting.await.map_err(|_| ApiError::Internal)?.ok_or(ApiError::PromptTooLong)
 }
 
 /// Makes what tokens are counted with, at its first use, where nobody is kept from working.

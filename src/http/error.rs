@@ -23,6 +23,8 @@ pub enum ApiError {
         /// What the client reads.
         message: String,
     },
+    /// The prompt has more tokens than the configuration allows.
+    PromptTooLong,
     /// No key, or a wrong one.
     Unauthorized,
     /// The body is above the limit.
@@ -187,6 +189,10 @@ impl ApiError {
             Self::ModelNotFound { message } => {
                 Row { param: Some(Param::Field("model")), ..row(404, invalid, "model_not_found", message, ClientError) }
             }
+            Self::PromptTooLong => Row {
+                param: Some(Param::Field("messages")),
+                ..row(403, "tokens_exceeded_error", "context_length_exceeded", "context length exceeded", ClientError)
+            },
             Self::Unauthorized => row(401, "authentication_error", "invalid_api_key", "unauthorized", Auth),
             Self::BodyTooLarge => {
                 row(413, invalid, "request_entity_too_large", "the request body is too large", ClientError)
@@ -329,6 +335,11 @@ mod tests {
                 ApiError::model_not_found("x"),
                 404,
                 r#"{"message":"The model x does not exist or you do not have access to it.","type":"invalid_request_error","code":"model_not_found","param":"model"}"#,
+            ),
+            (
+                ApiError::PromptTooLong,
+                403,
+                r#"{"message":"context length exceeded","type":"tokens_exceeded_error","code":"context_length_exceeded","param":"messages"}"#,
             ),
             (
                 ApiError::Unauthorized,

@@ -102,3 +102,18 @@ async fn one_call_is_passed_on_where_one_is_allowed() {
     assert_eq!(whole["choices"][0]["message"]["tool_calls"].as_array().unwrap().len(), 1);
     assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_above_the_limit_is_refused() {
+    let proxy = Proxy::start_with(&[("PROXY_MAX_PROMPT_TOKENS", "20")]).await;
+    assert_eq!(proxy.ask("say:short").await.status(), 200);
+    let refused = proxy.ask(&format!("say:{}", "long ".repeat(30))).await;
+    assert_eq!(refused.status(), 403);
+    let expected = json!({ "error": {
+        "message": "context length exceeded", "type": "tokens_exceeded_error", "code": "context_length_exceeded",
+        "param": "messages",
+    } });
+    assert_eq!(refused.json::<Value>().await.unwrap(), expected);
+    let unknown = with(ask(&"long ".repeat(30)), &json!({ "model": "nobody-knows" }));
+    assert_eq!(proxy.chat(&unknown).send().await.unwrap().status(), 404, "the model is looked at first");
+}
