@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use codex_completions_api::backend::app_server::notifications::TurnFollower;
 use codex_completions_api::backend::app_server::protocol::InjectItems;
 use codex_completions_api::backend::app_server::turn::{thread_start, turn_start};
-use codex_completions_api::config::{self, Purpose, Sources};
+use codex_completions_api::config::{self, Purpose, Sources, StopAfterTools};
 use codex_completions_api::openai::chat::Envelope;
 use codex_completions_api::openai::chat::answer::{Answer, AnswerEnd, Piece};
 use codex_completions_api::openai::chat::completion::completion;
@@ -48,7 +48,7 @@ fn answers(frames: &[Value], thread: &str) -> String {
     let envelope = Envelope { id: "chatcmpl-golden".to_owned(), created: 1_795_425_358, model: "m".to_owned() };
     let mut follower = TurnFollower::default();
     let mut answer = Answer::default();
-    let mut writer = ChunkWriter::new(envelope.clone(), 1, true);
+    let mut writer = ChunkWriter::new(envelope.clone(), 1, true, StopAfterTools::Burst);
     let mut stream: String = writer.open().concat();
     let mut failure = None;
     for frame in frames.iter().filter(|frame| frame["dir"] == "server") {

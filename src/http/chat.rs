@@ -11,10 +11,10 @@ use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep_until};
 
-use super::App;
 use super::error::ApiError;
 use super::exchange::{ClientGone, Exchange};
 use super::turns::{Limits, Step, Turns};
+use super::{App, output};
 use crate::openai::chat::Envelope;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::openai::chat::completion::completion;
@@ -76,7 +76,7 @@ pub async fn serve(
             let stream = Stream {
                 exchange,
                 turns,
-                writer: ChunkWriter::new(envelope, choices, include_usage),
+                writer: ChunkWriter::new(envelope, choices, include_usage, app.config.stop_after_tools_mode),
                 headers: stream_headers(headers),
                 head_due: arrived + app.config.stream_head,
                 keepalive,
@@ -119,13 +119,15 @@ fn admit(
         model: request.model.clone(),
     };
     let slots = app.backend.reserve(request.n)?;
+    let rules = Rules { output: output::rules(&app.config, head, &body), ..request.rules.clone() };
     let mut headers = HeaderMap::new();
+    output::announce(&mut headers, &rules.output);
     if !request.ignored.is_empty()
         && let Ok(names) = HeaderValue::from_str(&request.ignored.join(", "))
     {
         headers.insert(IGNORED_PARAMS, names);
     }
-    let (choices, rules) = (request.n, request.rules.clone());
+    let (choices, rules) = (request.n, Arc::new(rules));
     Ok(Admitted { choices, rules, plan: request.plan(&model, effort), slots, envelope, form, headers })
 }
 
@@ -162,7 +164,7 @@ async fn load_vocabulary() {
 }
 
 /// Collects the answers and sends them as one object.
-async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &Envelope, headers: HeaderMap) {
+async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &Envelope, mut headers: HeaderMap) {
     while !turns.are_complete() {
         match turns.next(&mut exchange).await {
             Step::Piece(_, piece) => note_first_token(&mut exchange, &piece),
@@ -178,6 +180,7 @@ async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &E
     for (_, reason) in &answers {
         exchange.facts.finish_reasons.push(reason.as_str().to_owned());
     }
+    output::tell_calls(&mut headers, answers.iter().map(|(answer, _)| answer));
     exchange.answer_json(headers, completion(envelope, &answers)).await;
 }
 

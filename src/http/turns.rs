@@ -125,6 +125,8 @@ impl Turns {
                 return Step::Failed(ApiError::RequestTimeout);
             }
             let idle = self.last_event + self.limits.idle;
+            let burst =
+                self.answers.iter().any(Answer::awaits_calls).then(|| self.last_event + self.job.rules.output.grace);
             let (deadline, cut) = (self.limits.deadline, self.limits.cut.clone());
             let progress = tokio::select! {
                 biased;
@@ -133,6 +135,12 @@ impl Turns {
                 () = cut.cancelled() => Progress::Failed(ApiError::ShuttingDown),
                 () = sleep_until(idle) => Progress::Failed(ApiError::IdleTimeout),
                 () = sleep_until(deadline) => Progress::Failed(ApiError::RequestTimeout),
+                () = sleep_until(burst.unwrap_or(deadline)), if burst.is_some() => {
+                    for answer in &mut self.answers {
+                        answer.stop_waiting();
+                    }
+                    continue;
+                }
             };
             self.last_event = Instant::now();
             match progress {
@@ -229,7 +237,7 @@ impl Turns {
             self.starting = None;
             match started {
                 Ok(turns) => {
-                    self.answers = turns.iter().map(|_| Answer::new(self.job.rules.clone())).collect();
+                    self.answers = (0..turns.len()).map(|choice| Answer::new(self.job.rules.clone(), choice)).collect();
                     self.running = turns;
                 }
                 Err(error) => return Poll::Ready(Progress::Failed(error.into())),

@@ -1,4 +1,4 @@
-//! What the worker cannot see to and the proxy does: stop sequences, token limits, demanded calls.
+//! What the worker cannot see to and the proxy does: stop sequences, token limits, demanded calls, output modes.
 
 use model_stub::Outcome;
 use serde_json::{Value, json};
@@ -116,4 +116,70 @@ async fn a_prompt_above_the_limit_is_refused() {
     assert_eq!(refused.json::<Value>().await.unwrap(), expected);
     let unknown = with(ask(&"long ".repeat(30)), &json!({ "model": "nobody-knows" }));
     assert_eq!(proxy.chat(&unknown).send().await.unwrap().status(), 404, "the model is looked at first");
+}
+
+const OBSIDIAN: &[(&str, &str)] = &[("PROXY_OUTPUT_MODE", "obsidian-xml"), ("PROXY_COPILOT_AUTO_DETECT", "true")];
+
+const BLOCK: &str = "<use_tool>\n  <name>get_weather</name>\n  <city>Oslo</city>\n</use_tool>";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_text_too_where_that_is_the_output_mode() {
+    let proxy = Proxy::start_with(OBSIDIAN).await;
+    let call = with(ask(r#"tool:get_weather:{"city":"Oslo"}"#), &json!({ "tools": weather() }));
+    let response = proxy.chat(&call).send().await.unwrap();
+    for (name, value) in [
+        ("x-proxy-output-mode", "obsidian-xml"),
+        ("x-codex-tool-call-count", "1"),
+        ("x-codex-tool-call-truncated", "false"),
+        ("x-codex-stop-after-tools-mode", "burst"),
+    ] {
+        assert_eq!(response.headers()[name], value, "{name}");
+    }
+    let whole: Value = response.json().await.unwrap();
+    let message = &whole["choices"][0]["message"];
+    assert_eq!((&message["content"], message["tool_calls"].as_array().unwrap().len()), (&json!(BLOCK), 1));
+
+    // A call that the model wrote as text.
+    let body = proxy.chat(&ask_stream(&format!("say:On it.\n{BLOCK}\n"))).send().await.unwrap().text().await.unwrap();
+    let (events, done) = stream_events(&body);
+    assert!(
+        done && body.contains(r#": {"tool_call_count":1,"tool_call_truncated":false,"stop_after_tools_mode":"burst"}"#)
+    );
+    assert_eq!(finish_reason(&events), "tool_calls");
+    assert_eq!(stream_text(&events), format!("On it.\n{BLOCK}\n"));
+    let head = events.iter().find_map(|event| event["choices"][0]["delta"]["tool_calls"].get(0)).unwrap();
+    assert_eq!((&head["id"], &head["function"]["name"]), (&json!("tool_0_0"), &json!("get_weather")));
+
+    let plain = proxy.chat(&call).header("x-proxy-output-mode", "openai-json").send().await.unwrap();
+    assert_eq!(plain.headers()["x-proxy-output-mode"], "openai-json");
+    let plain: Value = plain.json().await.unwrap();
+    assert_eq!(plain["choices"][0]["message"]["content"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copilot_is_recognised_and_text_behind_its_calls_is_cut() {
+    let environment =
+        [("PROXY_COPILOT_AUTO_DETECT", "true"), ("PROXY_STOP_AFTER_TOOLS", "true"), ("PROXY_TOOL_BLOCK_MAX", "1")];
+    let proxy = Proxy::start_with(&environment).await;
+    let stub = || proxy.chat(&ask_stream("say:a"));
+    let referred = stub().header("http-referer", "https://obsidiancopilot.com").header("x-title", "Obsidian Copilot");
+    for (request, mode) in [
+        (stub(), "openai-json"),
+        (stub().header("x-copilot-trace-id", "1"), "obsidian-xml"),
+        (referred, "obsidian-xml"),
+        (stub().header("x-title", "Obsidian Copilot"), "openai-json"),
+        (stub().header("x-copilot-trace-id", "1").header("x-proxy-output-mode", "openai-json"), "openai-json"),
+        (proxy.chat(&ask("say:<saved_memories>")), "obsidian-xml"),
+    ] {
+        assert_eq!(request.send().await.unwrap().headers()["x-proxy-output-mode"], mode);
+    }
+    let tail = with(ask(&format!("say:{BLOCK} and so on and on")), &json!({}));
+    let whole = proxy.chat(&tail).header("x-copilot-trace-id", "1").send().await.unwrap();
+    assert_eq!(whole.headers()["x-codex-tool-call-truncated"], "false");
+    assert_eq!(whole.json::<Value>().await.unwrap()["choices"][0]["message"]["content"], BLOCK);
+
+    let two = with(ask("tools2"), &json!({ "tools": weather() }));
+    let capped = proxy.chat(&two).send().await.unwrap();
+    assert_eq!(capped.headers()["x-codex-tool-call-truncated"], "true");
+    assert_eq!(capped.headers()["x-codex-tool-call-count"], "1");
 }

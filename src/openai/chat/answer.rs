@@ -6,6 +6,8 @@ use std::sync::Arc;
 use journal::Tokens;
 
 use super::cut::TextCutter;
+use super::obsidian::{self, Block, BlockScanner, Part};
+use super::output_mode::StopAfterTools;
 use super::rules::Rules;
 use crate::openai::tokens;
 use crate::turn::{FailureKind, IncompleteReason, ToolCall, TurnEnd, TurnEvent, TurnFailure};
@@ -14,7 +16,14 @@ use crate::turn::{FailureKind, IncompleteReason, ToolCall, TurnEnd, TurnEvent, T
 #[derive(Debug, Default)]
 pub struct Answer {
     rules: Arc<Rules>,
+    /// Its place among the choices of the request.
+    choice: usize,
     cutter: TextCutter,
+    scanner: BlockScanner,
+    /// Calls that the model wrote as text.
+    blocks: Vec<Block>,
+    /// Whether calls were left out because there were too many.
+    truncated: bool,
     /// Text that waits for the call without which it is no answer.
     withheld: String,
     text: String,
@@ -72,6 +81,8 @@ pub enum Piece {
         /// The call.
         call: ToolCall,
     },
+    /// There were more calls than an answer may have.
+    Truncated,
     /// Something that is no part of the answer but shows that the model is at work.
     Reasoning,
     /// The end.
@@ -81,15 +92,15 @@ pub enum Piece {
 // === impl Answer ===
 
 impl Answer {
-    /// An answer by these rules.
-    pub fn new(rules: Arc<Rules>) -> Self {
-        Self { cutter: rules.cutter(), rules, ..Self::default() }
+    /// The answer at the place `choice`, by these rules.
+    pub fn new(rules: Arc<Rules>, choice: usize) -> Self {
+        Self { cutter: rules.cutter(), rules, choice, ..Self::default() }
     }
 
     /// The answer to start over with, after one without the call that it had to make. What that one cost is not forgotten.
     #[must_use]
     pub fn again(&self) -> Self {
-        Self { tokens: self.tokens, ..Self::new(self.rules.clone()) }
+        Self { tokens: self.tokens, ..Self::new(self.rules.clone(), self.choice) }
     }
 
     /// Takes in the turn's next event.
@@ -121,6 +132,28 @@ impl Answer {
     /// The calls so far.
     pub fn calls(&self) -> &[ToolCall] {
         &self.calls
+    }
+
+    /// Whether the client gets the text of an answer with calls, too.
+    pub fn shows_text_beside_calls(&self) -> bool {
+        self.rules.output.as_text()
+    }
+
+    /// Whether calls were left out because there were too many.
+    pub fn is_truncated(&self) -> bool {
+        self.truncated
+    }
+
+    /// Whether it ends unless another call comes soon.
+    pub fn awaits_calls(&self) -> bool {
+        self.end.is_none() && !self.calls.is_empty() && self.rules.output.stops_after(StopAfterTools::Burst)
+    }
+
+    /// Ends an answer that waited for another call long enough.
+    pub fn stop_waiting(&mut self) {
+        if self.awaits_calls() {
+            self.finish(FinishReason::ToolCalls);
+        }
     }
 
     /// Usage so far: exact, unless [`Answer::is_counted`].
@@ -160,8 +193,8 @@ impl Answer {
     }
 
     fn take_text(&mut self, text: &str) {
-        // What a model says beside its calls comes before them; later text is meant for nobody.
-        if self.end.is_some() || !self.calls.is_empty() {
+        // What a model says beside its calls comes before them; later text is meant for nobody but those who read calls as text.
+        if self.end.is_some() || (!self.calls.is_empty() && !self.rules.output.as_text()) {
             return;
         }
         let cut = self.cutter.push(text);
@@ -172,25 +205,81 @@ impl Answer {
     }
 
     fn take_call(&mut self, call: ToolCall) {
+        if self.end.is_some() {
+            return;
+        }
+        let rest = self.cutter.flush();
+        self.give(rest.text);
+        let rest = self.scanner.flush();
+        self.say(rest);
+        // A model that writes its calls as text may make them, too.
+        if !self.blocks.iter().any(|block| block.stands_for(&call.name, &call.arguments)) {
+            self.pass(call, None);
+        }
+    }
+
+    fn take_block(&mut self, block: Block) {
+        let id = format!("tool_{}_{}", self.choice, self.calls.len());
+        let call = ToolCall { call_id: id, name: block.name.clone(), arguments: block.arguments.clone() };
+        if !self.calls.iter().any(|call| block.stands_for(&call.name, &call.arguments)) {
+            self.pass(call, Some(block.text.clone()));
+            self.blocks.push(block);
+        }
+    }
+
+    /// Passes on a call, and in text form what stands for it: `block` where the model wrote that itself.
+    fn pass(&mut self, call: ToolCall, block: Option<String>) {
+        let output = self.rules.output;
         if self.end.is_some() || self.rules.demand.as_ref().is_some_and(|demand| !demand.is_met_by(&call)) {
             return;
         }
         if self.rules.single_call && !self.calls.is_empty() {
             return self.finish(FinishReason::ToolCalls);
         }
-        let rest = self.cutter.flush();
-        self.give(rest.text);
+        if output.max_calls > 0 && self.calls.len() >= output.max_calls {
+            self.truncated = true;
+            self.pieces.push_back(Piece::Truncated);
+            return self.finish(FinishReason::ToolCalls);
+        }
+        let as_text = output.as_text().then(|| block.unwrap_or_else(|| obsidian::block(&call.name, &call.arguments)));
         let index = self.calls.len();
         self.calls.push(call.clone());
         self.release();
         self.pieces.push_back(Piece::Call { index, call });
+        self.emit(as_text.unwrap_or_default());
+        if output.stops_after(StopAfterTools::First) {
+            self.finish(FinishReason::ToolCalls);
+        }
     }
 
     fn give(&mut self, text: String) {
-        if self.rules.demand.is_some() && self.calls.is_empty() {
-            self.withheld.push_str(&text);
-        } else {
+        if !self.rules.output.as_text() {
+            return self.say(text);
+        }
+        for part in self.scanner.push(&text) {
+            match part {
+                Part::Text(text) => self.say(text),
+                Part::Block(block) => self.take_block(block),
+            }
+        }
+    }
+
+    /// Gives text that is no call.
+    fn say(&mut self, text: String) {
+        let output = self.rules.output;
+        if self.end.is_some() {
+            return;
+        }
+        if self.calls.is_empty() {
+            if self.rules.demand.is_some() {
+                self.withheld.push_str(&text);
+            } else {
+                self.emit(text);
+            }
+        } else if output.as_text() && !output.stop_after_tools && !output.suppress_tail {
             self.emit(text);
+        } else if output.stops_after(StopAfterTools::Burst) && !text.trim().is_empty() {
+            self.finish(FinishReason::ToolCalls);
         }
     }
 
@@ -242,6 +331,8 @@ impl Answer {
         }
         let rest = self.cutter.flush();
         self.give(rest.text);
+        let held = self.scanner.flush();
+        self.say(held);
         // A client that got calls must answer them, whatever else ended the turn.
         let reason = if self.calls.is_empty() { rest.reached.unwrap_or(reason) } else { FinishReason::ToolCalls };
         match &self.rules.demand {
@@ -278,129 +369,4 @@ impl FinishReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tool_choice::Demand;
-    use super::*;
-
-    fn call(id: &str) -> ToolCall {
-        ToolCall { call_id: id.into(), name: "f".into(), arguments: "{}".into() }
-    }
-
-    fn text(text: &str) -> TurnEvent {
-        TurnEvent::Text(text.to_owned())
-    }
-
-    fn finished(reason: FinishReason) -> Piece {
-        Piece::End(AnswerEnd::Finished(reason))
-    }
-
-    fn completed() -> TurnEvent {
-        TurnEvent::ResponseCompleted(Tokens { input: 11, output: 7, ..Tokens::default() })
-    }
-
-    /// The answer by `rules` to these events, and its pieces.
-    fn follow(rules: Rules, events: impl IntoIterator<Item = TurnEvent>) -> (Answer, Vec<Piece>) {
-        let mut answer = Answer::new(Arc::new(rules));
-        let mut pieces = Vec::new();
-        for event in events {
-            answer.follow(event);
-            pieces.extend(std::iter::from_fn(|| answer.next_piece()));
-        }
-        (answer, pieces)
-    }
-
-    #[test]
-    fn a_turn_with_calls_ends_for_the_client_when_the_response_is_complete() {
-        let interrupted = TurnEvent::Ended(TurnEnd::Interrupted);
-        let events = [text("let me see"), TurnEvent::ToolCall(call("a")), text("tail"), completed(), interrupted];
-        let (answer, pieces) = follow(Rules::default(), events);
-        let expected = [
-            Piece::Text("let me see".into()),
-            Piece::Call { index: 0, call: call("a") },
-            finished(FinishReason::ToolCalls),
-        ];
-        assert_eq!(pieces, expected);
-        assert_eq!(answer.text(), "let me see");
-    }
-
-    #[test]
-    fn an_incomplete_answer_keeps_its_text_and_usage() {
-        let tokens = Tokens { input: 11, output: 7, ..Tokens::default() };
-        let end = TurnEnd::Incomplete { reason: IncompleteReason::MaxOutputTokens, tokens: Some(tokens) };
-        let (answer, pieces) = follow(Rules::default(), [text("half"), TurnEvent::Ended(end)]);
-        assert_eq!(pieces, [Piece::Text("half".into()), finished(FinishReason::Length)]);
-        assert_eq!((answer.tokens(), answer.lacks_usage()), (tokens, false));
-    }
-
-    #[test]
-    fn a_turn_that_somebody_interrupted_is_no_answer() {
-        let (_, pieces) = follow(Rules::default(), [text("half"), TurnEvent::Ended(TurnEnd::Interrupted)]);
-        assert!(matches!(pieces.last(), Some(Piece::End(AnswerEnd::Failed(_)))));
-    }
-
-    #[test]
-    fn calls_beat_length() {
-        let end = TurnEnd::Incomplete { reason: IncompleteReason::MaxOutputTokens, tokens: None };
-        let (_, pieces) = follow(Rules::default(), [TurnEvent::ToolCall(call("a")), TurnEvent::Ended(end)]);
-        assert_eq!(pieces.last(), Some(&finished(FinishReason::ToolCalls)));
-    }
-
-    #[test]
-    fn a_stop_sequence_ends_the_answer_and_its_usage_is_counted() {
-        let rules = Rules { stop: vec!["END".to_owned()], ..Rules::default() };
-        let (mut answer, pieces) = follow(rules, [text("hello world E"), text("ND of it"), text("more")]);
-        assert_eq!(pieces, [Piece::Text("hello world ".into()), finished(FinishReason::Stop)]);
-        assert!(answer.lacks_usage());
-        answer.count_usage(5);
-        answer.follow(completed());
-        assert_eq!((answer.tokens().input, answer.tokens().output, answer.is_counted()), (5, 3, true));
-    }
-
-    #[test]
-    fn text_that_only_looks_like_a_stop_sequence_comes_at_the_end() {
-        let rules = Rules { stop: vec!["END".to_owned()], ..Rules::default() };
-        let (answer, pieces) = follow(rules, [text("the EN"), completed(), TurnEvent::Ended(TurnEnd::Completed)]);
-        let expected = [Piece::Text("the ".into()), Piece::Text("EN".into()), finished(FinishReason::Stop)];
-        assert_eq!(pieces, expected);
-        assert!(!answer.lacks_usage());
-    }
-
-    #[test]
-    fn the_token_limit_ends_the_answer_with_length() {
-        let rules = Rules { max_tokens: Some(2), ..Rules::default() };
-        let (_, pieces) = follow(rules, ["one", " two", " three", " four"].map(text));
-        let expected = [Piece::Text("one".into()), Piece::Text(" two".into()), finished(FinishReason::Length)];
-        assert_eq!(pieces, expected);
-    }
-
-    #[test]
-    fn text_waits_for_the_call_that_is_demanded() {
-        let rules = Rules { demand: Some(Demand::Named("f".to_owned())), ..Rules::default() };
-        let other = ToolCall { name: "g".into(), ..call("b") };
-        let events =
-            [text("let "), TurnEvent::ToolCall(other), text("me"), TurnEvent::ToolCall(call("a")), completed()];
-        let (_, pieces) = follow(rules.clone(), events);
-        let expected = [
-            Piece::Text("let me".into()),
-            Piece::Call { index: 0, call: call("a") },
-            finished(FinishReason::ToolCalls),
-        ];
-        assert_eq!(pieces, expected);
-
-        let (answer, pieces) = follow(rules, [text("no"), completed(), TurnEvent::Ended(TurnEnd::Completed)]);
-        let [Piece::End(AnswerEnd::Failed(failure))] = &pieces[..] else { panic!("{pieces:?}") };
-        assert_eq!(failure.kind, FailureKind::NotCalled);
-        assert_eq!(answer.again().tokens(), answer.tokens(), "what the first try cost is not forgotten");
-    }
-
-    #[test]
-    fn one_call_is_passed_on_where_one_is_allowed() {
-        let rules = Rules { single_call: true, ..Rules::default() };
-        let calls = ["a", "b"].map(|id| TurnEvent::ToolCall(call(id)));
-        let (answer, pieces) = follow(rules.clone(), calls.into_iter().chain([completed()]));
-        let expected = [Piece::Call { index: 0, call: call("a") }, finished(FinishReason::ToolCalls)];
-        assert_eq!((pieces, answer.calls().len()), (expected.to_vec(), 1));
-        let (answer, _) = follow(rules, [TurnEvent::ToolCall(call("a")), completed()]);
-        assert!(!answer.lacks_usage(), "a single call by itself leaves usage exact");
-    }
-}
+mod tests;

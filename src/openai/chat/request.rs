@@ -1,7 +1,5 @@
 //! What a client asks for, read from the body field by field in the order of the contract.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
 use super::rules::Rules;
@@ -23,7 +21,7 @@ pub struct ChatRequest {
     /// Fields that were accepted and have no effect here.
     pub ignored: Vec<String>,
     /// What is asked of the answers beyond the plan of their turns.
-    pub rules: Arc<Rules>,
+    pub rules: Rules,
     effort: Option<Effort>,
     tools: Vec<Value>,
     items: Vec<Value>,
@@ -79,7 +77,7 @@ impl ChatRequest {
         for field in ["parallel_tool_calls", "stream"] {
             boolean(body, field, field)?;
         }
-        let rules = Arc::new(Rules::read(body, demand)?);
+        let rules = Rules::read(body, demand)?;
         Ok(Self {
             model,
             stream: boolean(body, "stream", "stream")?,

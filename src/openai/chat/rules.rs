@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::cut::TextCutter;
+use super::output_mode::OutputRules;
 use super::stop;
 use super::tool_choice::Demand;
 use crate::openai::error::InvalidRequest;
@@ -18,6 +19,8 @@ pub struct Rules {
     pub demand: Option<Demand>,
     /// Whether one call is all that may be passed on.
     pub single_call: bool,
+    /// The form of calls and of what follows them. No part of the body: the caller sets it.
+    pub output: OutputRules,
 }
 
 // === impl Rules ===
@@ -35,6 +38,7 @@ impl Rules {
             max_tokens: limits.min().map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
             demand,
             single_call: body.get("parallel_tool_calls") == Some(&Value::Bool(false)),
+            output: OutputRules::default(),
         })
     }
 
