@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use codex_completions_api::backend::app_server::notifications::TurnFollower;
 use codex_completions_api::backend::app_server::protocol::InjectItems;
 use codex_completions_api::backend::app_server::turn::{thread_start, turn_start};
-use codex_completions_api::config::{self, Purpose, Sources};
+use codex_completions_api::config::{self, Purpose, Sources, StopAfterTools};
 use codex_completions_api::openai::chat::Envelope;
 use codex_completions_api::openai::chat::answer::{Answer, AnswerEnd, Piece};
 use codex_completions_api::openai::chat::completion::completion;
@@ -48,7 +48,7 @@ fn answers(frames: &[Value], thread: &str) -> String {
     let envelope = Envelope { id: "chatcmpl-golden".to_owned(), created: 1_795_425_358, model: "m".to_owned() };
     let mut follower = TurnFollower::default();
     let mut answer = Answer::default();
-    let mut writer = ChunkWriter::new(envelope.clone(), 1, true);
+    let mut writer = ChunkWriter::new(envelope.clone(), 1, true, StopAfterTools::Burst);
     let mut stream: String = writer.open().concat();
     let mut failure = None;
     for frame in frames.iter().filter(|frame| frame["dir"] == "server") {
@@ -58,10 +58,13 @@ fn answers(frames: &[Value], thread: &str) -> String {
             continue;
         }
         let params = RawValue::from_string(params.to_string()).expect("it was JSON");
-        let Some(piece) = follower.follow(method, &params).and_then(|event| answer.follow(event)) else { continue };
-        stream.push_str(&writer.piece(0, &piece).concat());
-        if let Piece::End(AnswerEnd::Failed(failed)) = piece {
-            failure = Some(failed);
+        let Some(event) = follower.follow(method, &params) else { continue };
+        answer.follow(event);
+        while let Some(piece) = answer.next_piece() {
+            stream.push_str(&writer.piece(0, &piece).concat());
+            if let Piece::End(AnswerEnd::Failed(failed)) = piece {
+                failure = Some(failed);
+            }
         }
     }
     let end = answer.end().expect("every recorded turn ends").clone();

@@ -17,6 +17,7 @@ mod hostile;
 mod lifecycle;
 mod raw_files;
 mod retention;
+mod rules;
 mod sdk;
 mod startup;
 mod support;
