@@ -110,13 +110,16 @@ fn admit(
         model: request.model.clone(),
     };
     let slots = app.backend.reserve(request.n)?;
+    let (choices, mut ignored) = (request.n, request.ignored.clone());
+    let plan = request.plan(&model, effort);
+    ignored.extend(slots.ignored(&plan).into_iter().map(str::to_owned));
     let mut headers = HeaderMap::new();
-    if !request.ignored.is_empty()
-        && let Ok(names) = HeaderValue::from_str(&request.ignored.join(", "))
+    if !ignored.is_empty()
+        && let Ok(names) = HeaderValue::from_str(&ignored.join(", "))
     {
         headers.insert(IGNORED_PARAMS, names);
     }
-    Ok(Admitted { choices: request.n, plan: request.plan(&model, effort), slots, envelope, form, headers })
+    Ok(Admitted { plan, choices, slots, envelope, form, headers })
 }
 
 /// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.
