@@ -25,10 +25,12 @@ use crate::backend::process::Spawner;
 use crate::backend::proto::Proto;
 use crate::backend::proto::session::SessionPlan;
 use crate::backend::{Backend, BackendKind};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Sources};
 use crate::exit::Exit;
-use crate::gateway::keys::Keys;
+use crate::gateway::Gateway;
+use crate::gateway::keys::file::KeysError;
 use crate::http::{self, App};
+use crate::live::Live;
 use crate::logging;
 use crate::projections::{Metrics, Projections};
 use crate::record::{Guarantee, Recorder, ScrubEvents, Writer};
@@ -73,6 +75,9 @@ pub enum StartError {
     /// The socket for operators cannot be made.
     #[error(transparent)]
     Control(#[from] BindError),
+    /// The file of keys cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The scrubber cannot be built.
     #[error("cannot prepare the scrubber: {0}")]
     Scrubber(#[from] scrubbers::Error),
@@ -88,6 +93,7 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Service {
     app: Arc<App>,
+    live: Arc<Live>,
     address: std::net::SocketAddr,
     recorder_thread: Writer,
     /// The tasks beside the requests.
@@ -108,14 +114,15 @@ impl StartError {
             Self::Locate(_) | Self::Catalog(CatalogError::Command { .. } | CatalogError::Malformed { .. }) => {
                 Exit::Unavailable
             }
-            Self::Policy(_) | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => {
-                Exit::Configuration
-            }
+            Self::Policy(_)
+            | Self::Keys(KeysError::Malformed { .. } | KeysError::Invalid(_))
+            | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => Exit::Configuration,
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
             | Self::Bind { .. }
             | Self::StateDir(_)
             | Self::Home(_)
+            | Self::Keys(KeysError::Io { .. })
             | Self::Control(_) => Exit::TemporaryFailure,
             Self::Journal(_) | Self::Scrubber(_) | Self::Metrics(_) | Self::System(_) => Exit::Internal,
         }
@@ -127,7 +134,9 @@ impl StartError {
 impl Service {
     /// Starts everything, in the order in which one part relies on the other: what can be wrong with the machine is found
     /// before anything is touched, and nothing happens before it can be recorded.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
+    ///
+    /// `sources` are what `config` was read from, to be read again.
+    pub async fn start(config: Config, sources: Sources) -> Result<Self, StartError> {
         let config = Arc::new(config);
         let scrubber = Arc::new(scrubber(&config)?);
         logging::init(scrubber.clone());
@@ -140,6 +149,7 @@ impl Service {
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
+        let gateway = Gateway::new(&config)?;
         let proof = Proof::default();
         proof.begin(state_dir.path(), &scrubber, config.scrub_addresses);
         let policy = upkeep::policy(&config).map_err(|errors| {
@@ -170,7 +180,8 @@ impl Service {
         recorder.record(None, started).await;
         let backend = backend(&config, plans, &stop, &tasks);
         let app = Arc::new(App {
-            keys: Keys::new(config.api_key.as_ref()),
+            gateway,
+            reader: reader.clone(),
             backend: Arc::new(backend),
             recorder: recorder.clone(),
             scrubber,
@@ -182,9 +193,11 @@ impl Service {
         });
         tasks.spawn(http::server::serve(app.clone(), listener));
         let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy, last_known, app.config.anchor_file.clone());
-        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), stop.clone()));
+        let live = Arc::new(Live::new(app.clone(), sources));
+        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), Some(live.clone()), stop.clone()));
         tasks.spawn(upkeep.run(stop.clone()));
-        Ok(Self { app, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
+        tasks.spawn(live.clone().watch_keys(stop.clone()));
+        Ok(Self { app, live, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
     }
 
     /// The address it listens on.
@@ -225,9 +238,8 @@ impl Service {
             tokio::select! {
                 _ = self.terminate.recv() => return "SIGTERM",
                 _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => tracing::warn!(
-                    "SIGHUP has no effect: the configuration cannot be reloaded yet; restart the service to apply a change"
-                ),
+                // What it came to is in the log.
+                _ = self.hangup.recv() => drop(self.live.reload("SIGHUP").await),
             }
         }
     }

@@ -33,7 +33,7 @@ pub async fn run(mut sources: Sources) -> Exit {
     }
     let state_dir = config.state_dir.clone();
     let model = first_model(&config);
-    let service = match Service::start(config).await {
+    let service = match Service::start(config, sources).await {
         Ok(service) => service,
         Err(error) => {
             eprintln!("codex-proxy: {error}");

@@ -7,16 +7,22 @@ use clap::{ArgMatches, Args, Command, FromArgMatches};
 use codex_completions_api::app::{self, Service};
 use codex_completions_api::backend::exec::WorkerExec;
 use codex_completions_api::config::{self, Config, Purpose, Sources};
+use codex_completions_api::ctl::Ctl;
 use codex_completions_api::demo;
 use codex_completions_api::exit::Exit;
+use codex_completions_api::gateway;
+use codex_completions_api::keys_command::KeysCommand;
 use codex_completions_api::logging;
 use codex_completions_api::selftest;
+use codex_completions_api::state_dir::StateDir;
 
 const EXAMPLES: &str = "\
 Examples:
   codex-proxy demo                                  try it without an account
   PROXY_API_KEY=$(openssl rand -hex 24) codex-proxy  serve with Codex's own login
   codex-proxy config show                           every setting, its value and where that came from
+  codex-proxy keys add acme --rate 60/1m            a key of its own for a partner
+  codex-proxy ctl maintenance on --retry-after 20   tell clients to come back later, without a restart
 
 Exit codes: 0 done, 4 the self-test found a secret that was not scrubbed, 64 wrong command line, 69 Codex is missing or unusable, 70 internal error, 75 something is in use or
 out of reach now (port, state folder, disk), 78 wrong configuration.";
@@ -39,6 +45,8 @@ fn main() -> ExitCode {
             Err(exit) => exit,
         },
         Some(("config", _)) => show_config(&matches),
+        Some(("keys", command)) => keys(&matches, command),
+        Some(("ctl", command)) => ctl(&matches, command),
         Some(("worker-exec", matches)) => worker_exec(matches),
         Some((name, _)) => unreachable!("clap knows no subcommand {name}"),
     }
@@ -56,12 +64,16 @@ fn command() -> Command {
     );
     let show = Command::new("show").about("Print every setting with its value and where that came from");
     let config = Command::new("config").about("Look at the configuration").subcommand_required(true).subcommand(show);
+    let keys = KeysCommand::augment_args(
+        Command::new("keys").about("Make, list, rotate and revoke keys; a running service notices within a second"),
+    );
+    let ctl = Ctl::augment_args(Command::new("ctl").about("Tell the running service what to do"));
     let exec = WorkerExec::augment_args(Command::new("worker-exec").hide(true));
     let command = Command::new("codex-proxy")
         .version(env!("CARGO_PKG_VERSION"))
         .about("An OpenAI-compatible HTTP API in front of a supervised Codex app-server")
         .after_help(EXAMPLES)
-        .subcommands([serve, demo, check, selftest, config, exec]);
+        .subcommands([serve, demo, check, selftest, config, keys, ctl, exec]);
     config::add_flags(command)
 }
 
@@ -80,7 +92,7 @@ fn load(matches: &ArgMatches, purpose: Purpose) -> Result<Config, Exit> {
 fn serve(matches: &ArgMatches) -> Exit {
     match load(matches, Purpose::Serve) {
         Ok(config) => run(async {
-            let service = match Service::start(config).await {
+            let service = match Service::start(config, sources(matches, Purpose::Serve)).await {
                 Ok(service) => service,
                 Err(error) => {
                     eprintln!("codex-proxy: {error}");
@@ -127,6 +139,34 @@ fn show_config(matches: &ArgMatches) -> Exit {
             Exit::Ok
         }
         Err(exit) => exit,
+    }
+}
+
+fn keys(matches: &ArgMatches, command: &ArgMatches) -> Exit {
+    match (load(matches, Purpose::Inspect), KeysCommand::from_arg_matches(command)) {
+        (Ok(config), Ok(keys)) => match StateDir::prepare(&config.state_dir) {
+            Ok(_) => keys.run(&gateway::keys_file(&config)),
+            Err(error) => {
+                eprintln!("codex-proxy: {error}");
+                Exit::TemporaryFailure
+            }
+        },
+        (Err(exit), _) => exit,
+        (_, Err(error)) => {
+            let _ = error.print();
+            Exit::Usage
+        }
+    }
+}
+
+fn ctl(matches: &ArgMatches, command: &ArgMatches) -> Exit {
+    match (load(matches, Purpose::Inspect), Ctl::from_arg_matches(command)) {
+        (Ok(config), Ok(ctl)) => run(ctl.run(&config.state_dir)),
+        (Err(exit), _) => exit,
+        (_, Err(error)) => {
+            let _ = error.print();
+            Exit::Usage
+        }
     }
 }
 

@@ -66,7 +66,12 @@ impl Reader {
                 Err(Error::NoSuchSegment { .. }) if attempts < ATTEMPTS => {
                     fs::remove_dir_all(target).map_err(Error::io("remove", target))?;
                 }
-                result => return result,
+                Err(error) => {
+                    // Half of one is of no use, and would be in the way of the next.
+                    let _ = fs::remove_dir_all(target);
+                    return Err(error);
+                }
+                made => return made,
             }
         }
     }

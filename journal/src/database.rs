@@ -1,6 +1,8 @@
 //! How the journal opens sled.
 
 use std::fs::{self, File};
+use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,8 +12,12 @@ use crate::error::Error;
 /// How long a database that was just closed in this process may still hold its own lock.
 const CLOSING: Duration = Duration::from_secs(2);
 
+/// A part of an open database. Whichever is dropped last closes it, and sled panics if it cannot sync then. That must not end
+/// the thread that writes: what has to be durable was synced before, and what failed to be is written again elsewhere.
+pub(crate) struct Closing<T>(Option<T>);
+
 /// Opens the database in `path`, or makes it.
-pub(crate) fn open(path: &Path) -> Result<sled::Db, Error> {
+pub(crate) fn open(path: &Path) -> Result<Closing<sled::Db>, Error> {
     if path.exists() {
         return open_when_free(path);
     }
@@ -23,7 +29,7 @@ pub(crate) fn open(path: &Path) -> Result<sled::Db, Error> {
     made
 }
 
-fn make(path: &Path) -> Result<sled::Db, Error> {
+fn make(path: &Path) -> Result<Closing<sled::Db>, Error> {
     let database = open_when_free(path)?;
     // Otherwise the first block might find that there is no room for what sled has yet to write about itself.
     database.flush().map_err(Error::sled("make the database", path, None))?;
@@ -34,7 +40,7 @@ fn make(path: &Path) -> Result<sled::Db, Error> {
     Ok(database)
 }
 
-fn open_when_free(path: &Path) -> Result<sled::Db, Error> {
+fn open_when_free(path: &Path) -> Result<Closing<sled::Db>, Error> {
     let config = sled::Config::new()
         .path(path)
         .segment_size(512 * 1024)
@@ -51,7 +57,50 @@ fn open_when_free(path: &Path) -> Result<sled::Db, Error> {
             {
                 thread::sleep(Duration::from_millis(2));
             }
-            result => return result.map_err(Error::sled("open the database", path, None)),
+            result => return result.map(Closing::new).map_err(Error::sled("open the database", path, None)),
         }
+    }
+}
+
+// === impl Closing ===
+
+impl<T> Closing<T> {
+    pub(crate) fn new(part: T) -> Self {
+        Self(Some(part))
+    }
+}
+
+impl<T> Deref for Closing<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl<T> Drop for Closing<T> {
+    fn drop(&mut self) {
+        let part = self.0.take();
+        if catch_unwind(AssertUnwindSafe(|| drop(part))).is_err() {
+            tracing::error!("a database of the journal could not be closed in order");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Unclosable;
+
+    impl Drop for Unclosable {
+        fn drop(&mut self) {
+            panic!("as sled does when it cannot sync");
+        }
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_closed_ends_nobody() {
+        drop(Closing::new(Unclosable));
     }
 }

@@ -2,28 +2,39 @@
 //!
 //! What is to go is first written to the file `disposing`, with the words the ledger will have for it. Then its key is destroyed,
 //! its files are removed, the ledger told, and the file removed. Whoever finds that file goes on from there.
+//!
+//! A disk that is full keeps nothing beyond its time: to destroy takes no room but for that file and the ledger's words. The room
+//! for the one is kept in `disposing.spare`, that for the others is what the files took that were removed.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::compliance::{
     Authority, HoldDisposed, LedgerDisposed, PseudonymsDisposed, SegmentDisposed, SummariesDisposed,
 };
 use crate::error::Error;
-use crate::event::EventBody;
+use crate::event::{Draft, EventBody};
 use crate::keys::Kind;
+use crate::ledger::{LedgerEntries, LedgerEntry};
 use crate::segment::{Segment, SegmentName};
 use crate::shared;
 use crate::writer::Journal;
 
 /// The file that says what is on its way out.
 pub(crate) const INTENT: &str = "disposing";
+
+/// The file that becomes it where there is no room for another.
+const SPARE: &str = "disposing.spare";
+
+/// The length of that file: enough for one segment.
+const SPARE_LEN: usize = 4096;
 
 /// A segment that is to go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,12 +85,20 @@ impl Journal {
     /// Destroys segments, none of which may be the newest one, after carrying over what of them is held. What it returns is in the
     /// order of `due`.
     ///
-    /// On an error nothing is half done: what was begun is finished by the next call, or by the next opening.
+    /// On an error nothing is half done: what was begun is finished by the next call, or by the next opening. After one that
+    /// came behind the disposal, because the events that tell of it could not be appended, the ledger has it nevertheless.
     pub fn dispose(&mut self, due: &[Disposal], by: &Authority, at: Timestamp) -> Result<Vec<Disposed>, Error> {
         self.finish_disposals()?;
         let names = due.iter().map(|disposal| self.disposable(&disposal.segment)).collect::<Result<Vec<_>, _>>()?;
-        // What the chain and the numbers go on from must not be in what goes.
-        self.flush()?;
+        // What the chain and the numbers go on from must not be in what goes. If nothing can be written, it is where it was.
+        if let Err(error) = self.flush() {
+            let head = self.shared.head();
+            let is_passed =
+                |name: &SegmentName| self.shared.last_seq_before_next(*name).is_some_and(|last| last < head);
+            if !names.iter().all(is_passed) {
+                return Err(error);
+            }
+        }
         self.carry_over_held(&names, at)?;
         let doom = |(name, disposal): (&SegmentName, &Disposal)| self.doomed_segment(*name, &disposal.reason, by);
         let doomed = names.iter().zip(due).map(doom).collect();
@@ -208,7 +227,27 @@ impl Journal {
             block: None,
             what: format!("it should say what is being disposed of ({error})"),
         })?;
-        self.carry_out(intent).map(drop)
+        let told = self.told(&intent)?;
+        self.carry_out(intent, &told).map(drop)
+    }
+
+    /// The names of those in `intent` of whose end the ledger knows already.
+    fn told(&self, intent: &Intent) -> Result<Vec<String>, Error> {
+        let then: Vec<_> =
+            LedgerEntries::open(self.shared.dir())?.flatten().filter(|entry| entry.at == intent.at).collect();
+        let mut told = Vec::new();
+        for doomed in &intent.doomed {
+            let draft = Draft { at: intent.at, request: None, body: doomed.body.clone() };
+            let words = self.entry(&draft)?;
+            let is_that = |entry: &LedgerEntry| {
+                let data = entry.data::<&RawValue>().map(RawValue::get);
+                Some(&entry.kind) == words.for_ledger.as_ref() && data == Some(words.data())
+            };
+            if then.iter().any(is_that) {
+                told.push(doomed.name.clone());
+            }
+        }
+        Ok(told)
     }
 
     /// The segment of that name, if it can go.
@@ -253,21 +292,48 @@ impl Journal {
             return Ok(Vec::new());
         }
         let path = self.intent_path();
-        let draft = path.with_extension("new");
         let text = serde_json::to_vec(&intent).expect("names and numbers serialise");
         let write = || {
-            let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            fs::rename(&draft, &path)?;
+            let draft = self.draft_of_intent(&text)?;
+            fs::rename(draft, &path)?;
             File::open(self.shared.dir())?.sync_all()
         };
         write().map_err(Error::io("write down what is disposed of in", &path))?;
-        self.carry_out(intent)
+        self.carry_out(intent, &[])
     }
 
-    /// Does what is written down, or what is left of it.
-    fn carry_out(&mut self, intent: Intent) -> Result<Vec<u64>, Error> {
+    /// A synced file with `text` that is to be the intent.
+    fn draft_of_intent(&self, text: &[u8]) -> std::io::Result<PathBuf> {
+        let draft = self.intent_path().with_extension("new");
+        let written = write_synced(&draft, text);
+        if written.is_ok() {
+            return Ok(draft);
+        }
+        let _ = fs::remove_file(&draft);
+        let spare = self.shared.dir().join(SPARE);
+        if text.len() > SPARE_LEN || !spare.exists() {
+            written?;
+        }
+        // White space behind a document means nothing.
+        let mut padded = text.to_vec();
+        padded.resize(SPARE_LEN, b' ');
+        let mut file = OpenOptions::new().write(true).open(&spare)?;
+        file.write_all(&padded)?;
+        file.sync_all()?;
+        Ok(spare)
+    }
+
+    /// Keeps the room for an intent. Without it disposal works as long as there is some.
+    pub(crate) fn reserve_intent(&self) {
+        let spare = self.shared.dir().join(SPARE);
+        let is_there = fs::metadata(&spare).is_ok_and(|file| file.len() == SPARE_LEN as u64);
+        if !is_there && let Err(error) = write_synced(&spare, &[b' '; SPARE_LEN]) {
+            tracing::warn!(%error, path = %spare.display(), "no room can be kept for disposals");
+        }
+    }
+
+    /// Does what is written down, or what is left of it. The ledger knows of those in `told`.
+    fn carry_out(&mut self, intent: Intent, told: &[String]) -> Result<Vec<u64>, Error> {
         let Intent { at, doomed } = intent;
         let names_of = |kind| {
             let these = doomed.iter().filter(move |doomed| doomed.kind == kind);
@@ -296,20 +362,28 @@ impl Journal {
                 shared::sync(&self.shared.dir().join(folder))?;
             }
         }
-        let is_told =
-            |doomed: &Doomed| doomed.kind == Target::Segment && self.ledger.state().disposed.contains(&doomed.name);
-        let bodies = doomed.into_iter().filter(|doomed| !is_told(doomed)).map(|doomed| doomed.body).collect();
-        let seqs = self.append_all(at, bodies)?;
-        self.flush()?;
+        let bodies =
+            doomed.into_iter().filter(|doomed| !told.contains(&doomed.name)).map(|doomed| doomed.body).collect();
+        let entries = self.record_all(at, bodies)?;
+        // The ledger is the record, so that what is appended next must not hold up what goes next.
         let path = self.intent_path();
         fs::remove_file(&path).map_err(Error::io("remove", &path))?;
         shared::sync(self.shared.dir())?;
+        self.reserve_intent();
+        let seqs = self.append_recorded(&entries)?;
+        self.flush()?;
         Ok(seqs)
     }
 
     fn intent_path(&self) -> PathBuf {
         self.shared.dir().join(INTENT)
     }
+}
+
+fn write_synced(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(text)?;
+    file.sync_all()
 }
 
 // === impl Target ===

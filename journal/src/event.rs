@@ -239,6 +239,30 @@ pub enum EventBody {
         /// The policy.
         policy: serde_json::Value,
     },
+    /// Something that can be changed while the service runs was changed.
+    #[serde(rename = "flag.changed")]
+    FlagChanged {
+        /// What: a key of the configuration, `auth.keys` for the file of keys.
+        flag: String,
+        /// What it was, for people; masked if it is a secret.
+        from: String,
+        /// What it is now.
+        to: String,
+        /// Who did it: `uid:1000` through the control socket, `SIGHUP`, `file` for a file that was seen to change.
+        actor: String,
+    },
+    /// Maintenance began, ended, or says something else.
+    #[serde(rename = "maintenance.changed")]
+    MaintenanceChanged {
+        /// Whether there is maintenance from now on.
+        on: bool,
+        /// What clients are told; `None` for the usual.
+        message: Option<String>,
+        /// When they are told to come back, in seconds; `None` at the end.
+        retry_after_s: Option<u64>,
+        /// Who did it, as in `flag.changed`.
+        actor: String,
+    },
     /// Every key was wrapped anew.
     #[serde(rename = "key.rotated")]
     KeyRotated {
@@ -427,6 +451,8 @@ impl EventBody {
                 | Self::PseudonymsDisposed(_)
                 | Self::LedgerDisposed(_)
                 | Self::PolicyChanged { .. }
+                | Self::FlagChanged { .. }
+                | Self::MaintenanceChanged { .. }
                 | Self::KeyRotated { .. }
                 | Self::JournalAnchored { .. }
                 | Self::JournalResumed { .. }

@@ -93,16 +93,18 @@ impl Journal {
 
     /// Keeps what is held of the segments `names`, which are about to go.
     pub(crate) fn carry_over_held(&mut self, names: &[SegmentName], at: Timestamp) -> Result<(), Error> {
-        if self.ledger.state().holds.is_empty() {
-            return Ok(());
-        }
+        let is_any = !self.ledger.state().holds.is_empty();
         for name in names {
-            let (held, _) = self.count_held(*name)?;
+            let folder = self.shared.folder(Kind::Hold, *name);
+            // Of an attempt that broke off, for a hold that may be lifted by now.
+            if folder.exists() {
+                self.shared.keys.destroy(Kind::Hold, [name.to_string().as_str()])?;
+                shared::remove_folder(&folder)?;
+            }
+            let held = if is_any { self.count_held(*name)?.0 } else { 0 };
             if held == 0 {
                 continue;
             }
-            let folder = self.shared.folder(Kind::Hold, *name);
-            shared::remove_folder(&folder)?;
             DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(Error::io("create", &folder))?;
             let key = self.shared.keys.create(Kind::Hold, &name.to_string())?;
             let kept = self.write_held(*name, &key, &folder.join(DRAFT))?;

@@ -1,5 +1,6 @@
 //! Reading a journal, from any thread, while it is written.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -19,6 +20,12 @@ use crate::summaries::Summaries;
 #[derive(Clone)]
 pub struct Reader {
     pub(crate) shared: Arc<Shared>,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("head", &self.head()).finish_non_exhaustive()
+    }
 }
 
 /// What is known of a segment without reading its events.

@@ -1,7 +1,8 @@
 //! Sealing: a segment that is written gets its final form, beside live traffic.
 //!
 //! [`Reader::prepare_seal`] does the work, on any thread, into a file beside; [`Journal::commit_seal`] puts it in place. The blocks
-//! are removed only after the file was read back and compared with them. Stopped at any point, it begins again.
+//! are removed only after the file was read back and compared with them and the ledger knows of it: as long as they are there,
+//! a sealed form that the ledger does not know is one that was just finished. Stopped at any point, it begins again.
 
 use std::fs;
 use std::path::Path;
@@ -64,9 +65,12 @@ impl Journal {
     pub fn to_seal(&self) -> Option<String> {
         let live = self.shared.live();
         let known = &self.ledger.state().segments;
-        let is_done = |name: &str| known.get(name).is_some_and(|known| known.sealed.is_some() || known.quarantined);
-        let closed = self.shared.segments().into_iter().filter(|name| Some(*name) != live);
-        closed.map(|name| name.to_string()).find(|name| !is_done(name))
+        let is_done = |name: &SegmentName| {
+            let known = known.get(&name.to_string());
+            known.is_some_and(|known| known.quarantined || known.sealed.is_some() && !self.shared.has_unsealed(*name))
+        };
+        let mut closed = self.shared.segments().into_iter().filter(|name| Some(*name) != live);
+        closed.find(|name| !is_done(name)).map(|name| name.to_string())
     }
 
     /// The same, the newest segment included if it has its final form already: in a journal that was just restored.
@@ -77,34 +81,43 @@ impl Journal {
         self.to_seal().or_else(|| newest.filter(is_new))
     }
 
-    /// Puts a final form in its place and tells the ledger. Does nothing if the segment has been disposed of meanwhile.
+    /// Puts a final form in its place, tells the ledger and removes the other one. Does nothing if the segment has been disposed of
+    /// meanwhile. After an error it is to be sealed again.
     pub fn commit_seal(&mut self, prepared: PreparedSeal, at: Timestamp) -> Result<(), Error> {
         let PreparedSeal { name, result } = prepared;
         if self.shared.kind(name) != Some(Kind::Segment) {
             return Ok(());
         }
         let segment = name.to_string();
-        let body = match result {
-            Ok(info) => {
-                self.shared.finish_seal(name, &self.shared.folder(Kind::Segment, name).join(DRAFT))?;
-                EventBody::SegmentSealed(SegmentSealed {
-                    segment,
-                    first_seq: info.first_seq,
-                    last_seq: info.last_seq,
-                    events: info.events,
-                    blocks: info.blocks,
-                    text_bytes: info.text_bytes,
-                    bytes: info.file_bytes,
-                    began_at: info.began_at,
-                    ended_at: info.ended_at,
-                    start: info.start.to_string(),
-                    head: info.head.to_string(),
-                    digest: hex::encode(info.digest),
-                })
+        let info = match result {
+            Ok(info) => info,
+            Err(what) => {
+                let body = EventBody::SegmentQuarantined(SegmentQuarantined { segment, what });
+                return self.tell(at, body).map(drop);
             }
-            Err(what) => EventBody::SegmentQuarantined(SegmentQuarantined { segment, what }),
         };
-        self.tell(at, body).map(drop)
+        self.shared.put_sealed(name, &self.shared.folder(Kind::Segment, name).join(DRAFT))?;
+        let digest = hex::encode(info.digest);
+        let known = self.ledger.state().segments.get(&segment).and_then(|known| known.sealed.as_ref());
+        // After an error the ledger may know it already.
+        if known.is_none_or(|known| known.digest != digest) {
+            let sealed = SegmentSealed {
+                segment,
+                first_seq: info.first_seq,
+                last_seq: info.last_seq,
+                events: info.events,
+                blocks: info.blocks,
+                text_bytes: info.text_bytes,
+                bytes: info.file_bytes,
+                began_at: info.began_at,
+                ended_at: info.ended_at,
+                start: info.start.to_string(),
+                head: info.head.to_string(),
+                digest,
+            };
+            self.tell(at, EventBody::SegmentSealed(sealed))?;
+        }
+        self.shared.remove_unsealed(name)
     }
 
     /// Goes on with what was begun before a crash: removes the blocks of segments that have their final form.
@@ -112,8 +125,8 @@ impl Journal {
         for (name, known) in &self.ledger.state().segments {
             let Ok(name) = name.parse::<SegmentName>() else { continue };
             let folder = self.shared.folder(Kind::Segment, name);
-            if known.sealed.is_some() && folder.join("db").exists() && folder.join(SEALED).exists() {
-                self.shared.finish_seal(name, &folder.join(DRAFT))?;
+            if known.sealed.is_some() && folder.join(SEALED).exists() && self.shared.has_unsealed(name) {
+                self.shared.remove_unsealed(name)?;
             }
         }
         Ok(())

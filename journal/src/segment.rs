@@ -12,7 +12,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-pub(crate) use self::live::{LiveSegment, Synced, is_half_made, remove_database, synced_up_to};
+pub(crate) use self::live::{LiveSegment, Synced, has_database, is_half_made, remove_database, synced_up_to};
 pub(crate) use self::name::SegmentName;
 use crate::cipher::Link;
 use crate::error::Error;

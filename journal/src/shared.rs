@@ -237,9 +237,9 @@ impl Shared {
         Ok(())
     }
 
-    /// Gives a segment its final form, which is the file `draft` in its folder, and removes the other one. Can be done again after a
-    /// crash.
-    pub(crate) fn finish_seal(&self, name: SegmentName, draft: &Path) -> Result<(), Error> {
+    /// Gives a segment its final form, which is the file `draft` in its folder. The other one stays beside it until
+    /// [`remove_unsealed`](Self::remove_unsealed). Can be done again after a crash.
+    pub(crate) fn put_sealed(&self, name: SegmentName, draft: &Path) -> Result<(), Error> {
         let folder = self.folder(Kind::Segment, name);
         let mut segments = lock(&self.segments);
         if !segments.close(&name) {
@@ -247,9 +247,18 @@ impl Shared {
         }
         if draft.exists() {
             fs::rename(draft, folder.join(SEALED)).map_err(Error::io("rename", draft))?;
-            sync(&folder)?;
         }
-        segment::remove_database(&folder, SEALED)
+        sync(&folder)
+    }
+
+    /// Removes what a segment that has its final form was written as.
+    pub(crate) fn remove_unsealed(&self, name: SegmentName) -> Result<(), Error> {
+        segment::remove_database(&self.folder(Kind::Segment, name), SEALED)
+    }
+
+    /// Whether what the segment `name` was written as is there, whatever else is.
+    pub(crate) fn has_unsealed(&self, name: SegmentName) -> bool {
+        segment::has_database(&self.folder(Kind::Segment, name))
     }
 
     /// How far the segment `name` was synced, if it is known.

@@ -10,7 +10,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cipher::{Cipher, DataKey, random};
-use crate::database;
+use crate::database::{self, Closing};
 use crate::error::Error;
 use crate::event::RequestId;
 use crate::filter::{Filter, Sieve};
@@ -30,7 +30,7 @@ const NONCE: usize = 12;
 /// The summaries of one day.
 pub(crate) struct Day {
     path: PathBuf,
-    database: sled::Db,
+    database: Closing<sled::Db>,
     file: File,
     cipher: Cipher,
 }

@@ -1,7 +1,7 @@
 //! Proof that the journal is what was written: every byte of what is sealed, the chain, the ledger and its signatures, and that
 //! whatever is missing was disposed of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -55,17 +55,20 @@ pub struct Problem {
 /// What the ledger says there is to be found.
 #[derive(Default)]
 struct Expected {
-    opened: BTreeSet<SegmentName>,
+    /// Segments, with the chain before their first event.
+    opened: BTreeMap<SegmentName, String>,
     sealed: Vec<SegmentSealed>,
     disposed: Vec<SegmentDisposed>,
     carried: Vec<HoldCarried>,
-    anchored: Option<Anchored>,
+    /// The chain behind some events.
+    anchored: BTreeMap<u64, String>,
 }
 
 /// Data of `journal.anchored`.
 #[derive(Deserialize)]
 struct Anchored {
     seq: u64,
+    link: String,
 }
 
 struct Verifier {
@@ -130,12 +133,16 @@ impl Expected {
             match entry.kind.as_str() {
                 "segment.opened" => {
                     let opened: Option<SegmentOpened> = entry.data();
-                    expected.opened.extend(opened.and_then(|opened| opened.segment.parse::<SegmentName>().ok()));
+                    expected
+                        .opened
+                        .extend(opened.and_then(|opened| Some((opened.segment.parse().ok()?, opened.start))));
                 }
                 "segment.sealed" => expected.sealed.extend(entry.data::<SegmentSealed>()),
                 "segment.disposed" => expected.disposed.extend(entry.data::<SegmentDisposed>()),
                 "hold.carried" => expected.carried.extend(entry.data::<HoldCarried>()),
-                "journal.anchored" => expected.anchored = entry.data().or(expected.anchored),
+                "journal.anchored" => {
+                    expected.anchored.extend(entry.data::<Anchored>().map(|anchored| (anchored.seq, anchored.link)));
+                }
                 _ => {}
             }
         }
@@ -169,14 +176,16 @@ impl Verifier {
 
     fn segment(&mut self, name: SegmentName) -> Result<(), Error> {
         let is_live = self.shared.live() == Some(name);
-        if !self.expected.opened.contains(&name) && !is_live {
+        if !self.expected.opened.contains_key(&name) && !is_live {
             self.say(name, "the ledger does not know it");
         }
         let segment = self.shared.segment(name)?;
         let (start, head, last_seq) = match segment.as_deref() {
             None => return Ok(()),
             Some(Segment::Sealed(sealed)) => {
-                sealed.check()?;
+                let mut anchors = self.anchors(sealed.first_seq(), sealed.last_seq());
+                sealed.check_with(&mut anchors)?;
+                self.say_anchors(name, &anchors);
                 self.found.sealed += 1;
                 let path = self.shared.folder(Kind::Segment, name).join(SEALED);
                 self.seal(name, &hex::encode(digest_of(&path)?), &sealed.head().to_string());
@@ -200,7 +209,11 @@ impl Verifier {
     fn seal(&mut self, name: SegmentName, digest: &str, head: &str) {
         let label = name.to_string();
         let Some(sealed) = self.expected.sealed.iter().rfind(|sealed| sealed.segment == label) else {
-            return self.say(name, "it is sealed and the ledger does not know of it");
+            // It was just put in its place, or a crash or an error came before the ledger was told: that is for the next sealing.
+            if !self.shared.has_unsealed(name) {
+                self.say(name, "it is sealed and the ledger does not know of it");
+            }
+            return;
         };
         if sealed.digest != digest {
             self.say(name, "its file is not the one that was sealed: the SHA-256 in the ledger is another");
@@ -217,6 +230,7 @@ impl Verifier {
         }
         let last_possible = self.shared.last_seq_before_next(name).unwrap_or(u64::MAX);
         let (mut cursor, mut ends) = (0, None::<(Link, Link, u64)>);
+        let mut anchors = self.anchors(name.first_seq, last_possible);
         loop {
             let next = self.read_live(name, |live| {
                 let block = live.read_block(&mut cursor).transpose()?;
@@ -231,11 +245,17 @@ impl Verifier {
                 let what = format!("the block with event {} does not follow the one before it", header.first_seq);
                 self.say(name, &what);
             }
+            if anchors.get(&header.last_seq()).is_some_and(|anchored| *anchored == link.to_string()) {
+                anchors.remove(&header.last_seq());
+            }
             ends = Some((start, link, header.last_seq()));
         }
         let last_seq = ends.map_or(name.first_seq - 1, |(_, _, last_seq)| last_seq);
+        // Of those behind the end it is said below that they are gone.
+        anchors.retain(|seq, _| *seq <= last_seq);
+        self.say_anchors(name, &anchors);
         let synced = self.shared.synced_up_to(name).map_or(0, |synced| synced.seq);
-        let anchored = self.expected.anchored.as_ref().map_or(0, |anchored| anchored.seq);
+        let anchored = self.expected.anchored.keys().last().copied().unwrap_or(0);
         if is_newest {
             self.found.covered_up_to = synced.max(anchored);
             if last_seq < self.found.covered_up_to {
@@ -249,6 +269,20 @@ impl Verifier {
             );
         }
         Ok(ends)
+    }
+
+    /// What the ledger says of the chain behind events from `first_seq` to `last_seq`.
+    fn anchors(&self, first_seq: u64, last_seq: u64) -> BTreeMap<u64, String> {
+        let anchored = &self.expected.anchored;
+        let within = (first_seq <= last_seq).then(|| anchored.range(first_seq..=last_seq));
+        within.into_iter().flatten().map(|(seq, link)| (*seq, link.clone())).collect()
+    }
+
+    /// Tells of the anchors that were not met.
+    fn say_anchors(&mut self, name: SegmentName, anchors: &BTreeMap<u64, String>) {
+        for seq in anchors.keys() {
+            self.say(name, &format!("its events up to {seq} are not those that the ledger anchored"));
+        }
     }
 
     fn read_live<T>(
@@ -265,6 +299,9 @@ impl Verifier {
 
     /// Whether `name` goes on where the segment before it ended, and whether a gap between them is explained.
     fn follows(&mut self, name: SegmentName, start: Link) {
+        if self.expected.opened.get(&name).is_some_and(|recorded| *recorded != start.to_string()) {
+            self.say(name, "its chain does not begin as the ledger says");
+        }
         if let Some((link, last_seq)) = self.before
             && last_seq + 1 == name.first_seq
         {
@@ -319,7 +356,7 @@ impl Verifier {
         let disposed: BTreeSet<SegmentName> =
             self.expected.disposed.iter().filter_map(|disposed| disposed.segment.parse().ok()).collect();
         let missing: Vec<_> =
-            self.expected.opened.iter().filter(|name| !there.contains(name) && !disposed.contains(name)).collect();
+            self.expected.opened.keys().filter(|name| !there.contains(name) && !disposed.contains(name)).collect();
         let problems: Vec<_> = missing
             .into_iter()
             .map(|name| {

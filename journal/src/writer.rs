@@ -98,9 +98,9 @@ pub struct Journal {
     failed: Option<SegmentName>,
     /// Until when the live segment takes events without a further look at it; `None` when one is due.
     ready_until: Option<Timestamp>,
-    /// Whether no event says yet that the live segment was opened.
-    unannounced: bool,
-    /// That the live segment was opened, until the ledger says so.
+    /// That the live segment was opened, until an event says so.
+    unannounced: Option<SegmentOpened>,
+    /// The same, until the ledger says so.
     opened: Option<(Timestamp, SegmentOpened)>,
     fold: SummaryFold,
     /// Summaries that are to be stored, with the sequence number of their request's end. They are stored once that is
@@ -145,6 +145,7 @@ impl Journal {
         }
         let lock = LockFile::acquire(dir)?;
         let keys = Keys::open(dir, key_file.as_deref())?;
+        lock.set_used();
         // Again, under the lock: another process may have made it meanwhile.
         if !format::check(dir)? {
             format::declare(dir)?;
@@ -167,7 +168,7 @@ impl Journal {
             spare: Vec::new(),
             failed: None,
             ready_until: None,
-            unannounced: false,
+            unannounced: None,
             opened: None,
             fold: SummaryFold::default(),
             summaries: Vec::new(),
@@ -177,6 +178,7 @@ impl Journal {
         };
         let recovered = journal.find_end()?.recovered;
         journal.finish_disposals()?;
+        journal.reserve_intent();
         journal.finish_seals()?;
         journal.finish_releases()?;
         if crashed {
@@ -253,6 +255,12 @@ impl Journal {
 
     /// Appends events that are all for the ledger, with one write to it.
     pub(crate) fn append_all(&mut self, at: Timestamp, bodies: Vec<EventBody>) -> Result<Vec<u64>, Error> {
+        let entries = self.record_all(at, bodies)?;
+        self.append_recorded(&entries)
+    }
+
+    /// Tells the ledger of events that are all for it, with one write.
+    pub(crate) fn record_all(&mut self, at: Timestamp, bodies: Vec<EventBody>) -> Result<Vec<Entry>, Error> {
         let drafts: Vec<_> = bodies.into_iter().map(|body| Draft { at, request: None, body }).collect();
         let entries = drafts.iter().map(|draft| self.entry(draft)).collect::<Result<Vec<_>, _>>()?;
         let mut records = Vec::with_capacity(entries.len());
@@ -260,13 +268,17 @@ impl Journal {
             records.extend(entry.for_ledger.as_ref().map(|kind| Record { at, kind, data: entry.data() }));
         }
         self.ledger.append(&records)?;
-        let append = |entry: Entry| {
-            self.make_ready(at, entry.json.len())?;
-            Ok::<_, Error>(self.push(&entry))
-        };
-        let seqs = entries.into_iter().map(append).collect::<Result<_, Error>>()?;
         self.told.extend(drafts);
-        Ok(seqs)
+        Ok(entries)
+    }
+
+    /// Appends events that the ledger was told of.
+    pub(crate) fn append_recorded(&mut self, entries: &[Entry]) -> Result<Vec<u64>, Error> {
+        let append = |entry: &Entry| {
+            self.make_ready(entry.at, entry.json.len())?;
+            Ok(self.push(entry))
+        };
+        entries.iter().map(append).collect()
     }
 
     /// Makes everything appended so far visible to readers, and makes it survive a crash of the process and of the machine.
@@ -343,8 +355,17 @@ impl Journal {
         self.live.as_deref().map(|segment| as_live(segment).name())
     }
 
-    /// The segment that takes an event of the time `at`: the live one, or a new one that becomes live.
-    fn segment_for(&mut self, at: Timestamp) -> Result<SegmentName, Error> {
+    /// What is to be said of the segment `name`, which begins behind the last event that is durable.
+    fn opening_of(&self, name: SegmentName) -> SegmentOpened {
+        SegmentOpened { segment: name.to_string(), start: self.durable.to_string() }
+    }
+
+    fn is_in_ledger(&self, segment: &str) -> bool {
+        self.ledger.state().segments.contains_key(segment)
+    }
+
+    /// Sees to it that there is a segment that takes an event of the time `at`: the live one, or a new one that becomes live.
+    fn segment_for(&mut self, at: Timestamp) -> Result<(), Error> {
         if let Some(segment) = &self.live {
             let (name, tail) = (as_live(segment).name(), as_live(segment).tail());
             let is_old =
@@ -352,27 +373,29 @@ impl Journal {
             let is_over = is_old || tail.bytes >= self.segment_max_bytes;
             // An empty segment is never over: its successor would have the same first number.
             if !tail.torn && (!is_over || self.next_seq == name.first_seq) {
-                return Ok(name);
+                return Ok(());
             }
             self.end_segment()?;
         }
         let name = SegmentName::new(self.next_seq, at);
         self.live = Some(self.shared.create_segment(name, self.durable)?);
-        self.unannounced = true;
-        Ok(name)
+        self.unannounced = Some(self.opening_of(name));
+        Ok(())
     }
 
     /// Sees to it that there is a segment for an event of the time `at`, and that its first event is that it was opened.
     fn open_segment(&mut self, at: Timestamp) -> Result<(), Error> {
-        let live = self.segment_for(at)?;
-        if self.unannounced {
-            let opened = SegmentOpened { segment: live.to_string(), start: self.durable.to_string() };
-            self.opened = Some((at, opened.clone()));
+        self.segment_for(at)?;
+        if let Some(opened) = self.unannounced.clone() {
+            // One that took the place of another that failed may be on record before it can be announced.
+            if !self.is_in_ledger(&opened.segment) {
+                self.opened = Some((at, opened.clone()));
+            }
             let body = EventBody::SegmentOpened(opened);
             let entry = Entry::unscrubbed(&Draft { at, request: None, body })?;
             self.make_room(entry.json.len())?;
             self.push(&entry);
-            self.unannounced = false;
+            self.unannounced = None;
         }
         Ok(())
     }
@@ -416,7 +439,9 @@ impl Journal {
         let live = self.shared.create_segment(name, self.durable)?;
         self.failed = None;
         self.live = Some(Arc::clone(&live));
-        self.unannounced = true;
+        // Its event comes behind the lines that are written again, and it may fail before that, with some of them durable.
+        self.unannounced = Some(self.opening_of(name));
+        self.opened = Some((name.opened_at, self.opening_of(name)));
         drop(live);
         let mut written = Ok(());
         for lines in std::mem::take(&mut self.unsynced) {

@@ -80,25 +80,67 @@ pub(crate) fn scan(text: &str, found: &mut impl FnMut(&'static str, Range<usize>
         }
         let Some(class) = name_before(text, operator) else { continue };
         let Some(start) = behind_operator(bytes, operator) else { continue };
+        if class == Class::Cookie
+            && let Some(end) = cookies(text, start, found)
+        {
+            settled = end;
+            continue;
+        }
         let end = match class {
             Class::Authorization => authorization(text, start, found),
-            Class::Cookie => cookies(text, start, found),
             // Names may follow each other without anything between, and each would have the rest for its value.
-            Class::Token if start < calm => None,
-            Class::Password | Class::Token => match assigned(text, operator, start, class) {
-                Assigned::Secret(range) => {
-                    let end = range.end;
-                    found(kind(class), range);
-                    Some(end)
+            Class::Token | Class::Cookie if start < calm => None,
+            // `auth_cookie=…` has a value and no pairs.
+            Class::Password | Class::Token | Class::Cookie => {
+                match assigned(text, operator, start, if class == Class::Cookie { Class::Token } else { class }) {
+                    Assigned::Secret(range) => {
+                        let end = range.end;
+                        found(kind(class), range);
+                        Some(end)
+                    }
+                    Assigned::Calm(until) => {
+                        calm = until;
+                        None
+                    }
+                    Assigned::Harmless => None,
                 }
-                Assigned::Calm(until) => {
-                    calm = until;
-                    None
-                }
-                Assigned::Harmless => None,
-            },
+            }
         };
         settled = end.unwrap_or(settled);
+    }
+}
+
+/// Finds the secrets in `text` that follow their name as the next argument or element: `Set("X-Api-Key", "…")`.
+pub(crate) fn scan_arguments(text: &str, found: &mut impl FnMut(&'static str, Range<usize>)) {
+    let bytes = text.as_bytes();
+    for comma in memchr::memchr_iter(b',', bytes) {
+        let quote = bytes[..comma].last().copied().unwrap_or(b' ');
+        if !matches!(quote, b'"' | b'\'') {
+            continue;
+        }
+        let length = bytes[..comma - 1].iter().rev().take(NAME_MAX).take_while(|&&byte| is_name(byte)).count();
+        let name = comma - 1 - length;
+        let opens = bytes[..name].strip_suffix(&[quote]).and_then(|before| before.last());
+        if !matches!(opens, Some(b'(' | b'[' | b'{')) {
+            continue;
+        }
+        let Some(class @ (Class::Password | Class::Token)) = text.get(name..comma - 1).and_then(names::classify) else {
+            continue;
+        };
+        let spaces = bytes[comma + 1..].iter().take(SPACES_MAX).take_while(|&&byte| byte == b' ').count();
+        let start = comma + 1 + spaces;
+        if !matches!(bytes.get(start), Some(b'"' | b'\'' | b'`')) {
+            continue;
+        }
+        let secret = value_at(text, start, comma, VALUE_MAX).filter(|value| {
+            let secret = &text[value.range.clone()];
+            // In a list of names, the next one follows.
+            is_random(secret)
+                || class == Class::Password && !secret.contains(' ') && !is_word(secret) && is_password(secret, value)
+        });
+        if let Some(secret) = secret {
+            found(kind(class), secret.range);
+        }
     }
 }
 
@@ -178,7 +220,10 @@ fn name_before(text: &str, operator: usize) -> Option<Class> {
         .next()
         .filter(|first| before.ends_with(' ') && !first.is_empty());
     let name = text.get(start..end)?;
-    names::classify(name).or_else(|| names::classify(text.get(start - first?.len() - 1..end)?))
+    let class = names::classify(name).or_else(|| names::classify(text.get(start - first?.len() - 1..end)?))?;
+    // Words between colons are parts of one name: `arn:aws:secretsmanager:…:secret:…`.
+    let is_part = class == Class::Token && end == operator && bytes[operator] == b':' && bytes[..start].ends_with(b":");
+    (!is_part).then_some(class)
 }
 
 /// Where the value begins behind `operator`: `=`, `:`, `==`, `:=`, `=>`, `: str = `.
@@ -201,7 +246,10 @@ fn assigned(text: &str, operator: usize, start: usize, class: Class) -> Assigned
         let tail = if value.range.len() + TAIL > HEAD_MAX { TAIL } else { 0 };
         return if is_calm { Assigned::Calm(value.range.end - tail) } else { Assigned::Harmless };
     }
-    let is_secret = !is_placeholder(secret)
+    // Files that hold the secret.
+    let is_path = class == Class::Token && ["~/", "./", "../"].iter().any(|folder| secret.starts_with(folder));
+    let is_secret = !is_path
+        && !is_placeholder(secret)
         && (value.quoted || !is_code(text, &value))
         && match class {
             Class::Password => is_password(secret, &value),
@@ -227,6 +275,8 @@ fn value_at(text: &str, start: usize, operator: usize, limit: usize) -> Option<V
     let close = match rest.chars().next()? {
         quote @ ('"' | '\'' | '`') => Some(quote),
         '“' => Some('”'),
+        '„' => Some('“'),
+        '「' => Some('」'),
         '«' => Some('»'),
         _ => None,
     };
@@ -319,7 +369,9 @@ fn is_password(secret: &str, value: &Value) -> bool {
         "reset",
     ];
     let length = secret.chars().count();
-    if length < 3 || WORDS.iter().any(|word| word.eq_ignore_ascii_case(secret)) {
+    // `PWD=/srv/app` is a folder.
+    let is_path = secret.starts_with(['/', '~', '.']) && secret.contains('/') && !is_random(secret);
+    if is_path || length < 3 || WORDS.iter().any(|word| word.eq_ignore_ascii_case(secret)) {
         return false;
     }
     // Behind a colon and a space, a plain word is as likely the next one of a sentence.

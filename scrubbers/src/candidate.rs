@@ -80,7 +80,7 @@ pub(crate) fn is_word(value: &str) -> bool {
     })
 }
 
-/// Whether a value is empty or only shows where one goes: `<your key>`, `${TOKEN}`, `$TOKEN`, `{{token}}`, `sk-...`, `****`, or is what
+/// Whether a value is empty or only shows where one goes, if only by calling it what it is (`user:password`): `<your key>`, `${TOKEN}`, `$TOKEN`, `{{token}}`, `sk-...`, `****`, or is what
 /// was left in place of one.
 pub(crate) fn is_placeholder(value: &str) -> bool {
     let value = value.trim();
@@ -106,7 +106,15 @@ pub(crate) fn is_placeholder(value: &str) -> bool {
         let begins_with = |word: &str| value.get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word));
         STAND_INS.iter().any(|word| word.bytes().next() == first && begins_with(word)) && is_word(value)
     };
+    // Tags of YAML: `!vault |`; and templates that go on behind a space.
+    let is_tag =
+        ["!vault", "!secret", "!ref", "!sub", "!env", "!reference"].iter().any(|tag| tag.eq_ignore_ascii_case(value));
     value.is_empty()
+        || is_tag
+        || matches!(value, "password" | "PASSWORD" | "passwd" | "pass" | "PASS")
+        || matches!(value, "${{" | "{{" | "${")
+        // The closing bracket may have been taken for one of the text around it.
+        || value.strip_prefix('[').is_some_and(is_word)
         || wrapped("<", ">")
         || wrapped("${", "}")
         || wrapped("{{", "}}")

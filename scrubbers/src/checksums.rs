@@ -193,6 +193,114 @@ pub(crate) fn rijksregister(digits: &[u8]) -> bool {
     97 - remainder(body, 97) == check || 97 - since_2000 == check
 }
 
+/// Chile's RUN and RUT: weights 2 to 7 from the right, modulo 11; `K` is ten.
+pub(crate) fn rut(characters: &[u8]) -> bool {
+    let Some((&last, digits)) = characters.split_last() else { return false };
+    let sum: u32 = digits.iter().rev().zip([2, 3, 4, 5, 6, 7].iter().cycle()).map(|(&digit, w)| value(digit) * w).sum();
+    match (11 - sum % 11) % 11 {
+        10 => last.eq_ignore_ascii_case(&b'K'),
+        check => last == b'0' + u8::try_from(check).unwrap_or(u8::MAX),
+    }
+}
+
+/// Portugal's NIF: weights 9 to 2, modulo 11; what would be ten is 0.
+pub(crate) fn nif(digits: &[u8]) -> bool {
+    let check = 11 - weighted(&digits[..8], &[9, 8, 7, 6, 5, 4, 3, 2]) % 11;
+    matches!(digits[0], b'1'..=b'3' | b'5'..=b'9') && value(digits[8]) == if check > 9 { 0 } else { check }
+}
+
+/// Turkey's T.C. Kimlik No: two check digits.
+pub(crate) fn kimlik(digits: &[u8]) -> bool {
+    let odd = weighted(digits, &[1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    let even = weighted(digits, &[0, 1, 0, 1, 0, 1, 0, 1]);
+    let all = weighted(&digits[..10], &[1; 10]);
+    digits[0] != b'0' && (7 * odd + 10 * even - even) % 10 == value(digits[9]) && all % 10 == value(digits[10])
+}
+
+/// Singapore's NRIC and FIN: weights 2, 7, 6, 5, 4, 3, 2, and an offset and letters by the century and status.
+pub(crate) fn nric(characters: &[u8]) -> bool {
+    let (offset, letters) = match characters[0] {
+        b'S' => (0, b"JZIHGFEDCBA"),
+        b'T' => (4, b"JZIHGFEDCBA"),
+        b'F' => (0, b"XWUTRQPNMLK"),
+        b'G' => (4, b"XWUTRQPNMLK"),
+        b'M' => (3, b"XWUTRQPNJLK"),
+        _ => return false,
+    };
+    let sum = weighted(&characters[1..8], &[2, 7, 6, 5, 4, 3, 2]) + offset;
+    letters.get(sum as usize % 11) == Some(&characters[8])
+}
+
+/// Mexico's CURP: weights 18 to 2, modulo 10, over an alphabet with `Ñ` after `N`.
+pub(crate) fn curp(characters: &[u8]) -> bool {
+    let of = |character: u8| match character {
+        b'0'..=b'9' => value(character),
+        b'A'..=b'N' => u32::from(character - b'A') + 10,
+        _ => u32::from(character.wrapping_sub(b'A')) + 11,
+    };
+    let Some((&last, head)) = characters.split_last() else { return false };
+    let sum: u32 = head.iter().zip((2..=18).rev()).map(|(&character, weight)| of(character) * weight).sum();
+    (10 - sum % 10) % 10 == value(last)
+}
+
+/// Czech and Slovak birth numbers of ten digits: a multiple of 11; before 1986 ten counted as 0.
+pub(crate) fn rodne_cislo(digits: &[u8]) -> bool {
+    remainder(&digits[..9], 11) % 10 == value(digits[9])
+}
+
+/// Romania's CNP: weights 2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9, modulo 11; ten is 1.
+pub(crate) fn cnp(digits: &[u8]) -> bool {
+    let check = weighted(&digits[..12], &[2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9]) % 11;
+    matches!(digits[0], b'1'..=b'9') && value(digits[12]) == if check == 10 { 1 } else { check }
+}
+
+/// Hong Kong's identity card: a space counts as 36 where there is but one letter; weights 9 to 1, modulo 11.
+pub(crate) fn hkid(characters: &[u8]) -> bool {
+    let of = |character: u8| match character {
+        b'0'..=b'9' => value(character),
+        _ => u32::from(character.wrapping_sub(b'A')) + 10,
+    };
+    let lead = if characters.len() == 8 { 36 * 9 } else { 0 };
+    let weights = (1..=9).rev().skip(9 - characters.len().min(9));
+    let sum: u32 = characters.iter().zip(weights).map(|(&character, weight)| of(character) * weight).sum();
+    (lead + sum).is_multiple_of(11)
+}
+
+/// Taiwan's identity card: the letter stands for two digits; weights 1, 9, 8 to 1 and 1, modulo 10.
+pub(crate) fn taiwan_id(characters: &[u8]) -> bool {
+    const LETTERS: &[u8; 26] = b"ABCDEFGHJKLMNPQRSTUVXYWZIO";
+    let Some(place) = LETTERS.iter().position(|&letter| letter == characters[0]) else { return false };
+    let code = u32::try_from(place).unwrap_or(0) + 10;
+    (code / 10 + code % 10 * 9 + weighted(&characters[1..], &[8, 7, 6, 5, 4, 3, 2, 1, 1])).is_multiple_of(10)
+}
+
+/// Ireland's PPS number: weights 8 to 2, a second letter times 9, modulo 23; `W` is 0.
+pub(crate) fn pps(characters: &[u8]) -> bool {
+    let letter = |at: usize| characters.get(at).map_or(0, |&letter| u32::from(letter.wrapping_sub(b'A')) + 1);
+    let second = if letter(8) == 23 { 0 } else { letter(8) };
+    let sum = weighted(&characters[..7], &[8, 7, 6, 5, 4, 3, 2]) + second * 9;
+    sum % 23 == letter(7) % 23 && letter(7) <= 23
+}
+
+/// Bulgaria's EGN: weights are powers of 2, modulo 11; ten is 0.
+pub(crate) fn egn(digits: &[u8]) -> bool {
+    weighted(&digits[..9], &[2, 4, 8, 5, 10, 9, 7, 3, 6]) % 11 % 10 == value(digits[9])
+}
+
+/// ISO/IEC 7064 MOD 11,10: Croatia's OIB.
+pub(crate) fn oib(digits: &[u8]) -> bool {
+    let product = digits[..10].iter().fold(10, |product, &digit| match (product + value(digit)) % 10 {
+        0 => 20 % 11,
+        sum => sum * 2 % 11,
+    });
+    (11 - product) % 10 == value(digits[10])
+}
+
+/// Austria's social insurance number: the fourth digit checks the others, modulo 11.
+pub(crate) fn svnr(digits: &[u8]) -> bool {
+    weighted(digits, &[3, 7, 9, 0, 5, 8, 4, 2, 1, 6]) % 11 == value(digits[3])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -179,6 +179,9 @@ impl Detector {
         if traits.may_assign() && self.names.any(text) {
             assignments::scan(text, &mut |kind, range| add(kind, range, FoundBy::Name));
         }
+        if text.contains(',') && self.names.any(text) {
+            assignments::scan_arguments(text, &mut |kind, range| add(kind, range, FoundBy::Name));
+        }
         if traits.may_be_personal() {
             pii::scan(text, self.addresses, &mut |kind, range| add(kind, range, FoundBy::Form));
         }

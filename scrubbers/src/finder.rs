@@ -5,18 +5,23 @@ use std::sync::Arc;
 
 use crate::PseudonymKey;
 use crate::assignments::{cookie_values, is_secret_named, kind, split_scheme};
-use crate::candidate::is_placeholder;
+use crate::candidate::{is_placeholder, is_word};
 use crate::detector::{Detector, Found, is_generic};
 use crate::explain::{FoundBy, Wrapping};
 use crate::json::{self, Strings, Token};
 use crate::marker;
 use crate::names::{self, Class};
+use crate::pii;
+use crate::rules::{Check, joins_token};
 use crate::traits::{Traits, is_identifier};
 use crate::views::{Run, View, unescape};
 
 /// What is wrapped more often than this is not unwrapped further. More than tool arguments inside frames inside log lines need; bounds
 /// recursion and repeated work.
 const DEPTH_MAX: usize = 8;
+
+/// The private part of the shortest key in use, in base64.
+const JWK_MIN: usize = 42;
 
 /// A secret in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,10 +152,13 @@ impl Finder<'_> {
             let name = name.map(|name| &json[name.clone()]);
             name.is_some_and(|name| names::is_header(name) || self.detector.custom().has_name(&unescape(name)))
         };
-        let is_secret = header.is_some()
-            || matches!(class, Class::Authorization | Class::Cookie)
-            || is_named()
-            || is_secret_named(&text, class);
+        // `["password","email"]` is one too.
+        let is_secret = match header {
+            Some(class) => class != Class::Password || !is_word(&text),
+            None => {
+                matches!(class, Class::Authorization | Class::Cookie) || is_named() || is_secret_named(&text, class)
+            }
+        };
         let is_kept = is_placeholder(&text) || token.is_number && class != Class::Password;
         (is_secret && !is_kept).then_some(class)
     }
@@ -193,6 +201,21 @@ impl Finder<'_> {
                 && let Some(class) = self.secret_by_name(json, &token, name.as_ref(), content)
             {
                 self.named(class, content, at, token.is_number);
+            }
+            if !token.is_key
+                && !token.is_number
+                && let Some(kind) = token.member.as_ref().and_then(|member| personal(&json[member.clone()], content))
+            {
+                let (kind, range) = (self.detector.kind(kind), at..at + content.len());
+                let value = unescape(content).into_owned();
+                self.hits.push(Hit {
+                    range,
+                    kind,
+                    value,
+                    number: false,
+                    found_by: FoundBy::Structure,
+                    through: Vec::new(),
+                });
             }
             if token.is_number {
                 self.number(content, at);
@@ -284,6 +307,15 @@ impl NameAndValue {
         }
         None
     }
+}
+
+/// What a document's member holds whose name says that it is about a person, or the private part of a key (RFC 7517 §4).
+fn personal(member: &str, content: &str) -> Option<&'static str> {
+    let is_jwk = matches!(member, "d" | "p" | "q" | "dp" | "dq" | "qi" | "k")
+        && content.len() >= JWK_MIN
+        && content.bytes().all(joins_token)
+        && Check::Mixed.passes(content.as_bytes());
+    if is_jwk { Some("jwk-private-key") } else { pii::person(member, &unescape(content)) }
 }
 
 /// Joins what overlaps: no part of a secret may stay.

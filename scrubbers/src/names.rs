@@ -39,6 +39,25 @@ const PHRASES: &[(&str, Class)] = &[
     ("pwd", Class::Password),
     ("pw", Class::Password),
     ("pin code", Class::Password),
+    ("security answer", Class::Password),
+    ("secret answer", Class::Password),
+    ("contrasena", Class::Password),
+    ("пароль", Class::Password),
+    ("hasło", Class::Password),
+    ("haslo", Class::Password),
+    ("lösenord", Class::Password),
+    ("şifre", Class::Password),
+    ("sifre", Class::Password),
+    ("salasana", Class::Password),
+    ("heslo", Class::Password),
+    ("jelszó", Class::Password),
+    ("parola", Class::Password),
+    ("adgangskode", Class::Password),
+    ("passord", Class::Password),
+    ("密码", Class::Password),
+    ("密碼", Class::Password),
+    ("パスワード", Class::Password),
+    ("비밀번호", Class::Password),
     ("secret", Class::Token),
     ("secret value", Class::Token),
     ("secret text", Class::Token),
@@ -77,6 +96,44 @@ const PHRASES: &[(&str, Class)] = &[
     ("session id", Class::Token),
     ("session key", Class::Token),
     ("sessionid", Class::Token),
+    ("application key", Class::Token),
+    ("role key", Class::Token),
+    ("anon key", Class::Token),
+    ("write key", Class::Token),
+    ("crypt key", Class::Token),
+    ("cookie key", Class::Token),
+    ("deploy key", Class::Token),
+    ("enc key", Class::Token),
+    ("nonce key", Class::Token),
+    ("api keys", Class::Token),
+    ("private key id", Class::Token),
+    ("secret key base", Class::Token),
+    ("code verifier", Class::Token),
+    ("client assertion", Class::Token),
+    ("jfrog art api", Class::Token),
+    ("sonar login", Class::Token),
+    ("dsonar login", Class::Token),
+    ("backup code", Class::Token),
+    ("jsessionid", Class::Token),
+    ("phpsessid", Class::Token),
+    ("sessid", Class::Token),
+    ("connect sid", Class::Token),
+    ("auth salt", Class::Token),
+    ("токен", Class::Token),
+    ("トークン", Class::Token),
+    ("令牌", Class::Token),
+    ("密钥", Class::Token),
+    ("密鑰", Class::Token),
+    ("schlüssel", Class::Token),
+    ("schluessel", Class::Token),
+    ("zugriffstoken", Class::Token),
+    ("clé api", Class::Token),
+    ("clave api", Class::Token),
+    ("de api", Class::Token),
+    ("de acceso", Class::Token),
+    ("ключ api", Class::Token),
+    ("api密钥", Class::Token),
+    ("api schlüssel", Class::Token),
     ("authorization", Class::Authorization),
     ("cookie", Class::Cookie),
 ];
@@ -102,6 +159,32 @@ pub(crate) const STEMS: &[&str] = &[
     "code",
     "session",
     "cookie",
+    "parol",
+    "парол",
+    "hasło",
+    "haslo",
+    "lösenord",
+    "ifre",
+    "salasana",
+    "heslo",
+    "jelsz",
+    "adgang",
+    "密",
+    "パスワード",
+    "비밀",
+    "api",
+    "verifier",
+    "answer",
+    "assertion",
+    "sonar",
+    "sessid",
+    "connect",
+    "salt",
+    "токен",
+    "トークン",
+    "令牌",
+    "schl",
+    "acceso",
 ];
 
 /// Phrases that are written in one word, and what a longer word may end with to count as them.
@@ -126,6 +209,7 @@ const GLUED: &[(&str, Class)] = &[
     ("bearertoken", Class::Token),
     ("apitoken", Class::Token),
     ("clientsecret", Class::Token),
+    ("schlüssel", Class::Token),
     ("apisecret", Class::Token),
     ("appsecret", Class::Token),
     ("secretaccesskey", Class::Token),
@@ -185,6 +269,51 @@ const HARMLESS: &[&str] = &[
     "special",
 ];
 
+/// What the key is to in names of variables that mean no secret: `CACHE_KEY`, `GPG_KEY`.
+const OTHER_KEYS: &[&str] = &[
+    "cache",
+    "public",
+    "pub",
+    "primary",
+    "foreign",
+    "partition",
+    "sort",
+    "sorting",
+    "idempotency",
+    "object",
+    "s3",
+    "file",
+    "group",
+    "row",
+    "hash",
+    "range",
+    "routing",
+    "lock",
+    "dedup",
+    "deduplication",
+    "index",
+    "event",
+    "metric",
+    "message",
+    "project",
+    "issue",
+    "feature",
+    "flag",
+    "registry",
+    "gpg",
+    "pgp",
+    "host",
+    "hot",
+    "artifact",
+    "build",
+    "map",
+    "dict",
+    "json",
+    "redis",
+    "state",
+    "site",
+];
+
 /// Headers whose value is a secret however it looks.
 const HEADERS: &[&str] = &[
     "x-api-key",
@@ -199,6 +328,10 @@ const HEADERS: &[&str] = &[
     "private-token",
     "job-token",
     "x-vault-token",
+    "x-jfrog-art-api",
+    "dd-api-key",
+    "dd-application-key",
+    "circle-token",
 ];
 
 /// Whether `name` is that of a header whose value is a secret however it looks.
@@ -277,7 +410,16 @@ pub(crate) fn classify(name: &str) -> Option<Class> {
     let class = class.or_else(|| {
         let glued = GLUED.iter().find(|(glued, _)| last.ends_with(glued.as_bytes()));
         glued.map(|(_, class)| *class)
-    })?;
+    });
+    let is_variable = || {
+        let is_of_constant = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+        last == b"key"
+            && !before.is_empty()
+            && name.bytes().all(is_of_constant)
+            && !OTHER_KEYS.iter().any(|other| split_last(before).1 == other.as_bytes())
+    };
+    // `ENC_KEY=…`: constants and variables of the environment hold keys to read by, too, but then no random value.
+    let class = class.or_else(|| is_variable().then_some(Class::Token))?;
     let is_harmless = class == Class::Token && HARMLESS.iter().any(|word| split_last(before).1 == word.as_bytes());
     if is_harmless { None } else { Some(class) }
 }

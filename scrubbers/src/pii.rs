@@ -10,12 +10,14 @@ mod card;
 mod email;
 mod iban;
 mod national;
+mod person;
 mod phone;
 mod text;
 mod vcard;
 
 use std::ops::Range;
 
+pub(crate) use person::kind as person;
 use text::Text;
 
 /// So many bytes before a value may decide whether it counts.
@@ -26,15 +28,19 @@ const MAX_RUN: usize = 20;
 
 /// Every kind that is found here.
 pub(crate) const KINDS: &[&str] = &[
+    "at-svnr",
     "au-medicare",
     "au-tfn",
     "be-rijksregister",
+    "bg-egn",
     "br-cnpj",
     "br-cpf",
     "ca-sin",
     "ch-ahv",
+    "cl-rut",
     "cn-resident-id",
     "credit-card",
+    "cz-rodne-cislo",
     "date-of-birth",
     "de-tax-id",
     "dk-cpr",
@@ -43,7 +49,10 @@ pub(crate) const KINDS: &[&str] = &[
     "es-nie",
     "fi-hetu",
     "fr-nir",
+    "hk-id",
+    "hr-oib",
     "iban",
+    "ie-pps",
     "in-aadhaar",
     "in-pan",
     "ipv4",
@@ -51,19 +60,26 @@ pub(crate) const KINDS: &[&str] = &[
     "it-codice-fiscale",
     "jp-my-number",
     "kr-rrn",
+    "mx-curp",
     "nl-bsn",
     "no-fodselsnummer",
     "passport",
     "person-name",
     "phone",
     "pl-pesel",
+    "pt-nif",
+    "ro-cnp",
     "se-personnummer",
+    "sg-nric",
     "street-address",
+    "tr-kimlik",
+    "tw-id",
     "uk-nhs",
     "uk-nino",
     "us-ein",
     "us-itin",
     "us-ssn",
+    "za-id",
 ];
 
 /// Which IP addresses are redacted.
@@ -100,7 +116,9 @@ fn step(text: Text<'_>, from: usize, settled: usize, addresses: Addresses) -> Op
     let at = text.next_anchor(from)?;
     let hit = match text.byte(at) {
         b'@' => email::find(text, at, settled),
-        b':' => vcard::find(text, at).or_else(|| address::find_v6(text, at, addresses)),
+        b':' => {
+            vcard::find(text, at).or_else(|| person::find(text, at)).or_else(|| address::find_v6(text, at, addresses))
+        }
         _ => number(text, at, addresses),
     };
     let hit = hit.filter(|(_, range)| range.start >= settled);

@@ -147,12 +147,24 @@ impl Start {
     /// Whether a token may begin at `at`.
     pub(crate) fn allows(self, text: &[u8], at: usize) -> bool {
         let Some(&before) = text[..at].last() else { return true };
+        // What colours it on a terminal is no part of a word.
+        if before == b'm' && ends_colour(&text[..at]) {
+            return true;
+        }
         match self {
             Self::Anywhere => true,
             Self::Word => !before.is_ascii_alphanumeric(),
             Self::Token => !joins_token(before),
         }
     }
+}
+
+/// Whether text ends with an escape sequence that sets colours (ECMA-48 §8.3.117): `ESC [ 1 ; 32 m`.
+fn ends_colour(text: &[u8]) -> bool {
+    const LONGEST: usize = 24;
+    let parameters = text.iter().rev().skip(1).take(LONGEST);
+    let length = parameters.take_while(|&&byte| byte.is_ascii_digit() || byte == b';').count();
+    text[..text.len() - 1 - length].ends_with(b"\x1b[")
 }
 
 /// Whether a byte continues a token.
@@ -177,13 +189,21 @@ impl Check {
             Self::Value => !text().is_some_and(candidate::is_placeholder),
             Self::Spoken => text().is_some_and(|text| {
                 let text = text.trim_end_matches(['.', ',', ';', ':', '!', '?', ')', ']', '}']);
-                !candidate::is_placeholder(text) && !candidate::is_word(text) && !text.contains(['(', '[', '{'])
+                !candidate::is_placeholder(text)
+                    && !candidate::is_word(text)
+                    && !text.contains(['(', '[', '{'])
+                    && !text.chars().any(is_cjk)
             }),
             Self::Userinfo => STANDARD
                 .decode(secret)
                 .is_ok_and(|userinfo| userinfo.iter().all(|byte| !byte.is_ascii_control()) && userinfo.contains(&b':')),
         }
     }
+}
+
+/// Whether a character is of Chinese, Japanese or Korean, in which words are not set apart.
+fn is_cjk(c: char) -> bool {
+    matches!(c, '\u{3000}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{FF00}'..='\u{FFEF}')
 }
 
 fn is_varied(secret: &[u8]) -> bool {

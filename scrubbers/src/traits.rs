@@ -29,6 +29,8 @@ const CLASSES: [u8; 256] = {
     classes[b'>' as usize] = OPERATOR;
     classes[b'\\' as usize] = ESCAPE;
     classes[b'%' as usize] = ESCAPE;
+    // A space in a form.
+    classes[b'+' as usize] = ESCAPE;
     classes[b'{' as usize] = OPENING;
     classes[b'[' as usize] = OPENING;
     classes[b'"' as usize] = OPENING | SPECIAL;

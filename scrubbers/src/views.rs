@@ -47,23 +47,28 @@ impl View {
     /// `source` without the escapes of JSON and the like: `\n`, `\"`, `\u0041`, `\x41`. What is no escape stays as it is. `None`
     /// if there are none.
     pub(crate) fn unescaped(source: &str) -> Option<Self> {
-        Self::without(source, b'\\', b'\\')
+        Self::without(source, b'\\', b'\\', b'\\')
     }
 
-    /// The same, and without percent escapes (RFC 3986 §2.1) of UTF-8.
+    /// The same, and without percent escapes (RFC 3986 §2.1) of UTF-8, and without the `+` that forms have for a space.
     pub(crate) fn decoded(source: &str) -> Option<Self> {
-        Self::without(source, b'\\', b'%')
+        Self::without(source, b'\\', b'%', b'+')
     }
 
     /// `source` without the escapes that begin with one of these marks.
-    fn without(source: &str, mark: u8, other: u8) -> Option<Self> {
+    fn without(source: &str, mark: u8, other: u8, third: u8) -> Option<Self> {
         let bytes = source.as_bytes();
         let mut view = Self::default();
         let mut copied = 0;
         let mut at = 0;
-        while let Some(next) = memchr::memchr2(mark, other, &bytes[at..]) {
+        let mut form = Form::default();
+        while let Some(next) = memchr::memchr3(mark, other, third, &bytes[at..]) {
             at += next;
-            let escape = if bytes[at] == b'%' { percent_decode_one(&bytes[at..]) } else { unescape_one(&bytes[at..]) };
+            let escape = match bytes[at] {
+                b'%' => percent_decode_one(&bytes[at..]),
+                b'+' => form.holds(bytes, at).then_some((' ', 1)),
+                _ => unescape_one(&bytes[at..]),
+            };
             let Some((character, length)) = escape else {
                 at += 1;
                 continue;
@@ -113,6 +118,29 @@ impl View {
         let after = self.steps.partition_point(|&(text, _)| text <= at);
         let (text, source) = if after == 0 { (0, 0) } else { self.steps[after - 1] };
         source + (at - text)
+    }
+}
+
+/// The word that was last looked at, which may be the pairs of a form (WHATWG URL §5.1).
+#[derive(Default)]
+struct Form {
+    end: usize,
+    /// From its first `=` on, spaces are written `+`; nowhere, if it is no form.
+    from: Option<usize>,
+}
+
+impl Form {
+    /// Whether the `+` at `at` stands for a space. Asked from left to right, it looks at each byte once.
+    fn holds(&mut self, bytes: &[u8], at: usize) -> bool {
+        if at >= self.end {
+            let breaks = |byte: &u8| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'`');
+            let start = bytes[self.end..at].iter().rposition(breaks).map_or(self.end, |before| self.end + before + 1);
+            self.end = bytes[at..].iter().position(breaks).map_or(bytes.len(), |length| at + length);
+            let word = &bytes[start..self.end];
+            let is_form = word.iter().any(|byte| matches!(byte, b'&' | b'%'));
+            self.from = memchr::memchr(b'=', word).filter(|_| is_form).map(|first| start + first);
+        }
+        self.from.is_some_and(|from| from < at)
     }
 }
 

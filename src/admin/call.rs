@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::operation::Operation;
+use crate::gateway::maintenance::Notice;
 
 // The paths of operations.
 pub(super) const SEGMENTS: &str = "/v1/segments";
@@ -21,6 +22,11 @@ pub(super) const VERIFY: &str = "/v1/verify";
 pub(super) const BACKUP: &str = "/v1/backup";
 pub(super) const LEDGER: &str = "/v1/ledger";
 pub(super) const LEDGER_HEAD: &str = "/v1/ledger/head";
+
+// The paths of what changes the service itself, or tells of it.
+pub(super) const STATUS: &str = "/v1/status";
+pub(super) const MAINTENANCE: &str = "/v1/maintenance";
+pub(super) const RELOAD: &str = "/v1/reload";
 
 /// An HTTP request to the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,9 +76,44 @@ pub(super) struct BackupBody {
     path: String,
 }
 
+/// What `POST /v1/maintenance` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaintenanceBody {
+    on: bool,
+    message: Option<String>,
+    retry_after_s: Option<u64>,
+}
+
+// === impl MaintenanceBody ===
+
+impl MaintenanceBody {
+    /// What clients are to be told.
+    pub(super) fn notice(self) -> Option<Notice> {
+        let Self { on, message, retry_after_s } = self;
+        let usual = Notice::default();
+        on.then(|| Notice { message, retry_after_s: retry_after_s.unwrap_or(usual.retry_after_s) })
+    }
+}
+
 // === impl Call ===
 
 impl Call {
+    /// Asks what the service is doing.
+    pub fn status() -> Self {
+        Self::get(STATUS)
+    }
+
+    /// Begins maintenance with what clients are to be told, or ends it.
+    pub fn maintenance(on: bool, message: Option<&str>, retry_after_s: Option<u64>) -> Self {
+        Self::post(MAINTENANCE, &json!({ "on": on, "message": message, "retry_after_s": retry_after_s }))
+    }
+
+    /// Has the configuration read again.
+    pub fn reload() -> Self {
+        Self::post(RELOAD, &json!({}))
+    }
+
     fn get(target: &str) -> Self {
         Self { method: Method::GET, target: target.to_owned(), body: String::new() }
     }

@@ -195,7 +195,7 @@ fn send(text: String, chunks: &mpsc::Sender<Chunk>) -> Result<(), ClientLeft> {
 // === impl Peer ===
 
 impl Peer {
-    fn actor(self) -> String {
+    pub(super) fn actor(self) -> String {
         format!("uid:{}", self.0)
     }
 }

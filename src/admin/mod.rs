@@ -13,6 +13,7 @@ mod routes;
 pub mod server;
 pub mod socket;
 mod status;
+mod switches;
 
 pub use self::ask::Ask;
 pub use self::call::Call;

@@ -15,6 +15,9 @@
 //! POST /v1/backup           {"path":"/…"}
 //! GET  /v1/ledger
 //! POST /v1/ledger/head
+//! GET  /v1/status
+//! POST /v1/maintenance      {"on":true,"message":"…","retry_after_s":20}
+//! POST /v1/reload
 //! ```
 //!
 //! An answer is `application/x-ndjson`: the rows, and `{"error":"…","fault":"…"}` in the place of what could not be read or did

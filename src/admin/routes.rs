@@ -1,5 +1,7 @@
 //! What can be asked under which path.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query as Params, State};
 use axum::response::Response;
@@ -13,11 +15,13 @@ use super::ask::{self, EventsParams, SearchParams, SummariesParams};
 use super::call::{self, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
 use super::control::{Control, Peer, Refusal};
 use super::operation::Operation;
+use super::switches;
+use crate::live::Live;
 
 type Answer = Result<Response, Refusal>;
 
 /// Everything that is answered.
-pub(super) fn router(control: Control) -> Router {
+pub(super) fn router(control: Control, live: Option<Arc<Live>>) -> Router {
     let nothing_there = || async { Refusal::new(StatusCode::NOT_FOUND, "there is nothing at this path") };
     let not_so = || async { Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "this path is asked with another method") };
     Router::new()
@@ -40,6 +44,7 @@ pub(super) fn router(control: Control) -> Router {
         .fallback(nothing_there)
         .method_not_allowed_fallback(not_so)
         .with_state(control)
+        .merge(live.map(switches::router).unwrap_or_default())
 }
 
 fn get_operation(operation: Operation) -> MethodRouter<Control> {

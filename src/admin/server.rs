@@ -1,6 +1,7 @@
 //! Listens on the control socket.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Extension, Router};
@@ -15,6 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::control::{Control, Peer};
 use super::routes::router;
 use super::socket::{BindError, SocketFile};
+use crate::live::Live;
 use crate::record::Recorder;
 use crate::upkeep::Upkeep;
 
@@ -43,11 +45,19 @@ impl ControlServer {
     }
 
     /// Answers until `stop`, then removes the socket and gives the last answers a short time to end. Once it returns, nothing
-    /// of it holds the journal open but a check or a backup that was cut off and has not noticed yet.
-    pub async fn serve(self, recorder: Recorder, reader: Reader, upkeep: Upkeep, stop: CancellationToken) {
+    /// of it holds the journal open but a check or a backup that was cut off and has not noticed yet. Without a `live` service there is
+    /// nothing to switch, only a journal to read.
+    pub async fn serve(
+        self,
+        recorder: Recorder,
+        reader: Reader,
+        upkeep: Upkeep,
+        live: Option<Arc<Live>>,
+        stop: CancellationToken,
+    ) {
         let Self { listener, file } = self;
         let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
-        let router = router(Control { recorder, reader, upkeep, tasks: tasks.clone(), stop: stop.clone() });
+        let router = router(Control { recorder, reader, upkeep, tasks: tasks.clone(), stop: stop.clone() }, live);
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {

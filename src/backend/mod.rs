@@ -1,6 +1,6 @@
 //! What runs the turns: one of several backends, chosen at run time.
 //!
-//! [`Backend`] sends new requests to the one that is active. A request keeps the backend that it has its places on until it ends,
+//! [`Backend`] sends new requests to the one that is active. A request keeps the backend that it was admitted to until it ends,
 //! so that a switch disturbs nothing that runs.
 
 pub mod app_server;
@@ -19,7 +19,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use journal::RequestId;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 
 use self::app_server::AppServer;
 use self::app_server::connection::CallError;
@@ -44,13 +44,6 @@ pub struct Backend {
     active: watch::Sender<Option<BackendKind>>,
 }
 
-/// Places for the turns of one request on one backend, given back when this is dropped.
-#[derive(Debug)]
-pub struct Slots {
-    kind: BackendKind,
-    _permit: OwnedSemaphorePermit,
-}
-
 /// A turn that runs. Dropping it interrupts it.
 #[derive(Debug)]
 pub enum Turn {
@@ -66,9 +59,6 @@ pub enum TurnStartError {
     /// No worker is ready.
     #[error("app-server worker is not ready")]
     NotReady,
-    /// All places on the worker are taken.
-    #[error("app-server worker at capacity")]
-    AtCapacity,
     /// The worker said no, or nothing.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -110,6 +100,14 @@ impl BackendKind {
     /// The kind of the worker called `worker`: `w1`, `w2`, … are app-servers, `p1`, `p2`, … processes of `codex proto`.
     pub fn of_worker(worker: &str) -> Self {
         if worker.starts_with('p') { Self::Proto } else { Self::AppServer }
+    }
+
+    /// The parts of `plan` that this backend has no way to honour, by the names of their fields.
+    pub fn ignored(self, plan: &TurnPlan) -> Vec<&'static str> {
+        match self {
+            Self::AppServer => Vec::new(),
+            Self::Proto => proto::ignored(plan).collect(),
+        }
     }
 
     /// The kind of that name.
@@ -181,17 +179,7 @@ impl Backend {
         self.app_server.as_ref().is_some_and(|app_server| app_server.knows_model(model))
     }
 
-    /// Places on the active backend for `turns` turns.
-    pub fn reserve(&self, turns: usize) -> Result<Slots, TurnStartError> {
-        let kind = self.active().ok_or(TurnStartError::NotReady)?;
-        let permit = match kind {
-            BackendKind::AppServer => self.app_server.as_ref().ok_or(TurnStartError::NotReady)?.reserve(turns)?,
-            BackendKind::Proto => self.proto.as_ref().ok_or(TurnStartError::NotReady)?.reserve(turns)?,
-        };
-        Ok(Slots { kind, _permit: permit })
-    }
-
-    /// Starts `turns` turns of `plan` on `kind`, side by side; all of them or none. The places were reserved before.
+    /// Starts `turns` turns of `plan` on `kind`, side by side; all of them or none.
     pub async fn start_turns(
         &self,
         kind: BackendKind,
@@ -225,23 +213,6 @@ impl Backend {
         match kind {
             BackendKind::AppServer => self.app_server.is_some(),
             BackendKind::Proto => self.proto.is_some(),
-        }
-    }
-}
-
-// === impl Slots ===
-
-impl Slots {
-    /// The backend that they are on.
-    pub fn kind(&self) -> BackendKind {
-        self.kind
-    }
-
-    /// The parts of `plan` that this backend has no way to honour, by the names of their fields.
-    pub fn ignored(&self, plan: &TurnPlan) -> Vec<&'static str> {
-        match self.kind {
-            BackendKind::AppServer => Vec::new(),
-            BackendKind::Proto => proto::ignored(plan).collect(),
         }
     }
 }

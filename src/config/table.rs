@@ -178,8 +178,35 @@ settings! {
 
     /// The key that clients present as `Authorization: Bearer …`; kept as a hash.
     api_key: Maybe<Secret> { key: "auth.api_key", env: "PROXY_API_KEY", default: Unset }
+    /// The file of further keys, by their hashes, which `codex-proxy keys` writes; without it, `keys.toml` in the state folder.
+    keys_file: Maybe<FilePath> { key: "auth.keys_file", env: "PROXY_KEYS_FILE", default: Unset }
     /// Whether `/v1/models` asks for the key too.
     protect_models: Switch { key: "auth.protect_models", env: "PROXY_PROTECT_MODELS", default: Text("false") }
+
+    /// Whether `/v1/usage` is open without a key, and then shows what everybody used.
+    usage_allow_unauth: Switch { key: "auth.usage_allow_unauth", env: "PROXY_USAGE_ALLOW_UNAUTH", default: Text("false") }
+
+    /// Whether browsers may call the API from pages of other origins.
+    enable_cors: Switch { key: "cors.enabled", env: "PROXY_ENABLE_CORS", default: Text("true") }
+    /// Those origins, with commas between; `*` for all.
+    cors_allowed_origins: Name { key: "cors.allowed_origins", env: "PROXY_CORS_ALLOWED_ORIGINS", default: Text("*") }
+
+    /// Whether new chat requests are told to come back later, with 503. `codex-proxy ctl maintenance` switches it without a restart.
+    maintenance_mode: Switch { key: "limits.maintenance_mode", env: "PROXY_MAINTENANCE_MODE", default: Text("false") }
+    /// Whether chat requests are counted against a rate, for each key and for each network that has none.
+    rate_limit_enabled: Switch { key: "limits.rate_enabled", env: "PROXY_RATE_LIMIT_ENABLED", default: Text("false") }
+    /// The span of the rate.
+    rate_limit_window: Millis<1> { key: "limits.rate_window_ms", env: "PROXY_RATE_LIMIT_WINDOW_MS", default: Text("60000") }
+    /// Requests in that span, which may all come at once; a key may have its own.
+    rate_limit_max: Count<u32, 1, 1_000_000> { key: "limits.rate_max", env: "PROXY_RATE_LIMIT_MAX", default: Text("60") }
+    /// The same for all keys together; 0 for no limit.
+    rate_limit_global_max: Count<u32, 0, 10_000_000> { key: "limits.rate_global_max", env: "PROXY_RATE_LIMIT_GLOBAL_MAX", default: Text("0") }
+    /// Streams that may be open at a time; 0 for no limit.
+    sse_max_concurrency: Count<usize, 0, 1_000_000> { key: "limits.max_streams", env: "PROXY_SSE_MAX_CONCURRENCY", default: Text("0") }
+    /// Requests that may wait for a place on the worker when all are taken; 0 refuses them at once.
+    queue_max: Count<usize, 0, 1_000_000> { key: "limits.queue_max", env: "PROXY_QUEUE_MAX", default: Text("64") }
+    /// Longest wait for a place; then 429.
+    queue_timeout: Millis<1> { key: "limits.queue_timeout_ms", env: "PROXY_QUEUE_TIMEOUT_MS", default: Text("2000") }
 
     /// Whether a request that does not say `stream` gets a stream.
     default_stream: Switch { key: "chat.default_stream", env: "PROXY_DEFAULT_STREAM", default: Text("false") }

@@ -1,5 +1,6 @@
 //! `POST /v1/chat/completions`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,11 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
 use super::App;
-use super::error::ApiError;
+use super::error::{ApiError, rate_left};
 use super::exchange::{ClientGone, Exchange};
 use super::turns::{Limits, Step, Turns};
-use crate::backend::Slots;
+use crate::gateway::keys::{DEFAULT_KEY, Key, network};
+use crate::gateway::limits::Running;
 use crate::openai::chat::Envelope;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::openai::chat::completion::completion;
@@ -26,12 +28,25 @@ use crate::turn::{Effort, TurnPlan};
 /// Names the accepted fields that have no effect.
 const IGNORED_PARAMS: HeaderName = HeaderName::from_static("x-proxy-ignored-params");
 
-/// A request that may run.
+/// Whose request it is.
+#[derive(Debug)]
+pub struct Client {
+    /// The request's head.
+    pub head: request::Parts,
+    /// Where it comes from.
+    pub peer: SocketAddr,
+    /// The key it came with.
+    pub key: Option<Arc<Key>>,
+}
+
+/// A request that may run as soon as there is a place for it.
 struct Admitted {
     plan: TurnPlan,
     choices: usize,
-    /// Its places on the worker.
-    slots: Slots,
+    /// The fields without effect, whatever runs it.
+    ignored: Vec<String>,
+    /// Counts it among those that run.
+    running: Running,
     envelope: Envelope,
     /// The form of the answer.
     form: Form,
@@ -43,24 +58,39 @@ enum Form {
     Stream { include_usage: bool, keepalive: Option<Duration> },
 }
 
-/// Serves the request to its end. `key` is the id of the key it came with.
-pub async fn serve(
-    app: Arc<App>,
-    mut exchange: Exchange,
-    head: request::Parts,
-    key: Option<&'static str>,
-    body: Bytes,
-) {
-    let admitted = match admit(&app, &mut exchange, &head, key, &body) {
-        Ok(admitted) => admitted,
-        Err(error) => return exchange.reject(error).await,
-    };
+/// Serves the request to its end.
+pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: Bytes) {
+    let Admitted { plan, choices, mut ignored, running, envelope, form, mut headers } =
+        match admit(&app, &mut exchange, &client, &body) {
+            Ok(admitted) => admitted,
+            Err(error) => return exchange.reject(error).await,
+        };
     drop(body);
-    exchange.record(EventBody::RequestAdmitted { queue_wait_ms: 0.0 }).await;
     let arrived = Instant::from_std(exchange.started);
+    let key = client.key.map_or_else(|| DEFAULT_KEY.into(), |key| key.id.clone());
+    let queue = app.gateway.limits().queue().clone();
+    let queued = Instant::now();
+    let places = tokio::select! {
+        places = queue.places(&key, choices) => places,
+        () = exchange.client_gone() => return exchange.cancelled().await,
+        () = app.cut.cancelled() => return exchange.reject(ApiError::ShuttingDown).await,
+    };
+    let places = match places {
+        Ok(places) => places,
+        Err(error) => return exchange.reject(error.into()).await,
+    };
+    // Asked now: a switch while it waited counts for it too.
+    let Some(backend) = app.backend.active() else { return exchange.reject(ApiError::BackendDisabled).await };
+    ignored.extend(backend.ignored(&plan).into_iter().map(str::to_owned));
+    if !ignored.is_empty()
+        && let Ok(names) = HeaderValue::from_str(&ignored.join(", "))
+    {
+        headers.insert(IGNORED_PARAMS, names);
+    }
+    let queue_wait_ms = (queued.elapsed().as_secs_f64() * 1e6).round() / 1e3;
+    exchange.record(EventBody::RequestAdmitted { queue_wait_ms }).await;
     let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
-    let Admitted { plan, choices, slots, envelope, form, headers } = admitted;
-    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, slots, limits);
+    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, backend, places, limits);
     match form {
         Form::Whole => whole(&app, exchange, turns, &envelope, headers).await,
         Form::Stream { include_usage, keepalive } => {
@@ -75,32 +105,39 @@ pub async fn serve(
             stream.run(&app).await;
         }
     }
+    drop(running);
 }
 
 /// Every check of the contract, in its order.
-fn admit(
-    app: &App,
-    exchange: &mut Exchange,
-    head: &request::Parts,
-    key: Option<&'static str>,
-    body: &[u8],
-) -> Result<Admitted, ApiError> {
-    if key.is_none() {
+fn admit(app: &App, exchange: &mut Exchange, client: &Client, body: &[u8]) -> Result<Admitted, ApiError> {
+    let limits = app.gateway.limits();
+    let rate = || limits.spend(client.key.as_deref(), network(client.peer.ip())).map_err(ApiError::RateLimited);
+    let Some(key) = &client.key else {
         // Whether it is JSON comes first; more of it is not worth the memory.
         serde_json::from_slice::<IgnoredAny>(body).map_err(|_| ApiError::InvalidJson)?;
+        rate()?;
         return Err(ApiError::Unauthorized);
-    }
+    };
     let body: Value = serde_json::from_slice(body).map_err(|_| ApiError::InvalidJson)?;
     // Told even of a request that is refused below.
     exchange.facts.model = body.get("model").and_then(Value::as_str).map(str::to_owned);
     exchange.facts.stream = body.get("stream").and_then(Value::as_bool).unwrap_or(app.config.default_stream);
+    let left = rate()?;
+    if !key.role.may_complete() {
+        return Err(ApiError::WrongRole(key.role));
+    }
+    if let Some(notice) = app.gateway.maintenance.notice() {
+        return Err(ApiError::Maintenance(notice));
+    }
     app.check_available()?;
     // Each choice is a turn: more of them than places could only ever be refused for lack of room.
     let max_choices = app.config.max_chat_choices.min(app.config.worker_max_concurrency);
     let request = ChatRequest::parse(&body, max_choices)?;
-    let (model, effort) = resolve(app, &request.model).ok_or_else(|| ApiError::model_not_found(&request.model))?;
-    let form = if request.stream.unwrap_or(app.config.default_stream) {
-        Form::Stream { include_usage: request.include_usage, keepalive: keepalive(app, head) }
+    let resolved = resolve(app, &request.model).filter(|_| key.may_use(&request.model));
+    let (model, effort) = resolved.ok_or_else(|| ApiError::model_not_found(&request.model))?;
+    let streams = request.stream.unwrap_or(app.config.default_stream);
+    let form = if streams {
+        Form::Stream { include_usage: request.include_usage, keepalive: keepalive(app, &client.head) }
     } else {
         Form::Whole
     };
@@ -109,17 +146,13 @@ fn admit(
         created: exchange.id.time().map_or(0, jiff::Timestamp::as_second),
         model: request.model.clone(),
     };
-    let slots = app.backend.reserve(request.n)?;
-    let (choices, mut ignored) = (request.n, request.ignored.clone());
-    let plan = request.plan(&model, effort);
-    ignored.extend(slots.ignored(&plan).into_iter().map(str::to_owned));
+    let running = limits.begin(key, streams).map_err(|_| ApiError::TooManyStreams)?;
     let mut headers = HeaderMap::new();
-    if !ignored.is_empty()
-        && let Ok(names) = HeaderValue::from_str(&ignored.join(", "))
-    {
-        headers.insert(IGNORED_PARAMS, names);
+    if let Some(left) = left {
+        rate_left(&mut headers, left);
     }
-    Ok(Admitted { plan, choices, slots, envelope, form, headers })
+    let (choices, ignored) = (request.n, request.ignored.clone());
+    Ok(Admitted { plan: request.plan(&model, effort), choices, ignored, running, envelope, form, headers })
 }
 
 /// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.

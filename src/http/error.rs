@@ -2,12 +2,18 @@
 //!
 //! Handlers return an [`ApiError`]; the body is built here and nowhere else. Messages and codes are those that partners know.
 
+use std::time::Duration;
+
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use journal::Outcome;
 use serde_json::{Value, json};
 
 use crate::backend::TurnStartError;
 use crate::backend::app_server::connection::CallError;
+use crate::gateway::keys::Role;
+use crate::gateway::maintenance::Notice;
+use crate::gateway::queue::NoPlace;
+use crate::gateway::rate::{Left, TooMany};
 use crate::openai::error::{ErrorBody, ErrorObject, InvalidRequest, Param, shortened};
 use crate::turn::{FailureKind, TurnFailure};
 
@@ -25,6 +31,14 @@ pub enum ApiError {
     },
     /// No key, or a wrong one.
     Unauthorized,
+    /// A key whose role does not do this.
+    WrongRole(Role),
+    /// A request too many for its rate.
+    RateLimited(TooMany),
+    /// As many requests of this kind run as may.
+    TooManyStreams,
+    /// There is maintenance.
+    Maintenance(Notice),
     /// The body is above the limit.
     BodyTooLarge,
     /// The body broke off or came in a form that HTTP does not know.
@@ -39,8 +53,8 @@ pub enum ApiError {
     MetricsDenied,
     /// `PROXY_USE_APP_SERVER=false` and no other backend.
     BackendDisabled,
-    /// No worker is ready.
-    WorkerNotReady,
+    /// No worker is ready; one is expected after this time, if that is known.
+    WorkerNotReady(Option<Duration>),
     /// All places on the worker are taken.
     WorkerBusy,
     /// The worker ended under the request.
@@ -81,7 +95,16 @@ struct Row<'a> {
 pub const MODEL_MAX: usize = 200;
 
 /// How long a client should wait when nothing better is known: a restart after a crash takes about as long.
-const RETRY_AFTER_SECONDS: &str = "1";
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// The bounds of what clients are told to wait.
+const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
+
+/// By how much of a wait clients are spread, so that they do not all come back at once.
+const JITTER: f64 = 0.2;
+
+/// The same as `Retry-After`, in milliseconds; OpenAI's SDKs look at it first.
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 
 // === impl ApiError ===
 
@@ -120,7 +143,7 @@ impl ApiError {
             retryable: row.retryable,
         };
         let mut body = serde_json::to_value(ErrorBody { error }).expect("the body has string keys");
-        if matches!(self, Self::WorkerNotReady) {
+        if matches!(self, Self::WorkerNotReady(_)) {
             body["worker_status"] = json!({ "ready": false });
         }
         Value::to_string(&body)
@@ -129,17 +152,35 @@ impl ApiError {
     /// Headers that go with it.
     pub fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let mut set = |name: HeaderName, value: &'static str| headers.insert(name, HeaderValue::from_static(value));
         match self {
-            Self::Unauthorized => drop(set(header::WWW_AUTHENTICATE, "Bearer realm=api")),
-            Self::MethodNotAllowed(allow) => drop(set(header::ALLOW, allow)),
-            Self::Turn(TurnFailure { kind: FailureKind::RateLimited, .. }) => {
-                set(header::RETRY_AFTER, RETRY_AFTER_SECONDS);
+            Self::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=api"));
             }
-            _ if self.row().retryable == Some(true) => drop(set(header::RETRY_AFTER, RETRY_AFTER_SECONDS)),
+            Self::MethodNotAllowed(allow) => {
+                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::RateLimited(TooMany { limit, reset, .. }) => rate_headers(&mut headers, *limit, 0, *reset),
             _ => {}
         }
+        if let Some(wait) = self.retry_after() {
+            let spread = wait.mul_f64(rand::random_range(1.0 - JITTER..1.0 + JITTER));
+            let spread = spread.clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1);
+            let seconds = spread.as_millis().div_ceil(1000);
+            headers.insert(header::RETRY_AFTER, number(u64::try_from(seconds).unwrap_or(u64::MAX)));
+            headers.insert(RETRY_AFTER_MS, number(u64::try_from(spread.as_millis()).unwrap_or(u64::MAX)));
+        }
         headers
+    }
+
+    /// When it is worth trying again; `None` if that makes no sense or nobody knows.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited(TooMany { retry_after, .. }) => Some(*retry_after),
+            Self::Maintenance(notice) => Some(Duration::from_secs(notice.retry_after_s)),
+            Self::WorkerNotReady(expected) => Some(expected.unwrap_or(RETRY_AFTER)),
+            Self::TooManyStreams | Self::Turn(TurnFailure { kind: FailureKind::RateLimited, .. }) => Some(RETRY_AFTER),
+            _ => (self.row().retryable == Some(true)).then_some(RETRY_AFTER),
+        }
     }
 
     /// No model is called `model`.
@@ -188,6 +229,23 @@ impl ApiError {
                 Row { param: Some(Param::Field("model")), ..row(404, invalid, "model_not_found", message, ClientError) }
             }
             Self::Unauthorized => row(401, "authentication_error", "invalid_api_key", "unauthorized", Auth),
+            Self::WrongRole(role) => {
+                let message = match role {
+                    Role::Partner => "a key of the role partner cannot do this",
+                    Role::Auditor => "a key of the role auditor cannot do this",
+                    Role::Engineer => "a key of the role engineer cannot do this",
+                    Role::Operator => "a key of the role operator cannot do this",
+                };
+                row(403, "permission_error", "wrong_role", message, Auth)
+            }
+            Self::RateLimited(_) => row(429, "rate_limit_error", "rate_limited", "rate limit exceeded", RateLimited),
+            Self::TooManyStreams => {
+                row(429, "rate_limit_error", "concurrency_exceeded", "too many concurrent streams", RateLimited)
+            }
+            Self::Maintenance(notice) => Row {
+                outcome: Outcome::Maintenance,
+                ..unavailable("maintenance_mode", notice.message.as_deref().unwrap_or("the service is in maintenance"))
+            },
             Self::BodyTooLarge => {
                 row(413, invalid, "request_entity_too_large", "the request body is too large", ClientError)
             }
@@ -205,7 +263,7 @@ impl ApiError {
             Self::BackendDisabled => {
                 Row { retryable: Some(false), ..unavailable("app_server_disabled", "app-server backend is disabled") }
             }
-            Self::WorkerNotReady => unavailable("worker_not_ready", "app-server worker is not ready"),
+            Self::WorkerNotReady(_) => unavailable("worker_not_ready", "app-server worker is not ready"),
             Self::WorkerBusy => Row {
                 retryable: Some(true),
                 ..row(429, "rate_limit_error", "worker_busy", "app-server worker at capacity", Overload)
@@ -259,6 +317,29 @@ impl ApiError {
     }
 }
 
+/// Tells in OpenAI's headers what is left of the rate that a request counts against.
+pub fn rate_left(headers: &mut HeaderMap, Left { limit, remaining, reset }: Left) {
+    rate_headers(headers, limit, remaining, reset);
+}
+
+fn rate_headers(headers: &mut HeaderMap, limit: u32, remaining: u32, reset: Duration) {
+    headers.insert(HeaderName::from_static("x-ratelimit-limit-requests"), number(limit.into()));
+    headers.insert(HeaderName::from_static("x-ratelimit-remaining-requests"), number(remaining.into()));
+    // As OpenAI writes it: `1.5s`.
+    let reset = HeaderValue::from_str(&format!("{:.3}s", reset.as_secs_f64())).expect("digits are valid");
+    headers.insert(HeaderName::from_static("x-ratelimit-reset-requests"), reset);
+}
+
+fn number(number: u64) -> HeaderValue {
+    HeaderValue::from(number)
+}
+
+impl From<NoPlace> for ApiError {
+    fn from(_: NoPlace) -> Self {
+        Self::WorkerBusy
+    }
+}
+
 impl From<InvalidRequest> for ApiError {
     fn from(error: InvalidRequest) -> Self {
         Self::Invalid(error)
@@ -287,7 +368,6 @@ fn upstream_message(text: &str) -> String {
 impl From<TurnStartError> for ApiError {
     fn from(error: TurnStartError) -> Self {
         match error {
-            TurnStartError::AtCapacity => Self::WorkerBusy,
             // A worker that is not ready now was there when the request was admitted.
             TurnStartError::NotReady | TurnStartError::Process(_) | TurnStartError::Call(CallError::Exited { .. }) => {
                 Self::WorkerExited
@@ -373,7 +453,25 @@ mod tests {
 
     #[test]
     fn a_retryable_error_says_when() {
-        assert_eq!(ApiError::WorkerNotReady.headers()[header::RETRY_AFTER], "1");
+        let wait = |error: &ApiError| {
+            let headers = error.headers();
+            let header = |name: HeaderName| headers[name].to_str().unwrap().parse::<u64>().unwrap();
+            (header(header::RETRY_AFTER), header(RETRY_AFTER_MS))
+        };
+        for _ in 0..100 {
+            let (seconds, ms) = wait(&ApiError::WorkerNotReady(None));
+            assert!((800..=1200).contains(&ms) && seconds == ms.div_ceil(1000), "{seconds} s, {ms} ms");
+            let (seconds, ms) = wait(&ApiError::WorkerNotReady(Some(Duration::from_secs(5))));
+            assert!((4000..=6000).contains(&ms) && (4..=6).contains(&seconds), "{seconds} s, {ms} ms");
+            let hour = Notice { message: None, retry_after_s: 3600 };
+            assert_eq!(wait(&ApiError::Maintenance(hour)), (60, 60_000));
+        }
+        let many = TooMany { retry_after: Duration::ZERO, limit: 9, reset: Duration::from_millis(1500) };
+        assert_eq!(wait(&ApiError::RateLimited(many)), (1, 50));
+        let headers = ApiError::RateLimited(many).headers();
+        assert_eq!(headers["x-ratelimit-limit-requests"], "9");
+        assert_eq!(headers["x-ratelimit-remaining-requests"], "0");
+        assert_eq!(headers["x-ratelimit-reset-requests"], "1.500s");
         assert!(ApiError::BackendDisabled.headers().get(header::RETRY_AFTER).is_none());
         assert_eq!(ApiError::Unauthorized.headers()[header::WWW_AUTHENTICATE], "Bearer realm=api");
     }

@@ -51,6 +51,8 @@ pub struct Exchange {
     recorder: Recorder,
     /// Set on the answers of the model routes only.
     traced: bool,
+    /// Headers of every answer.
+    common: HeaderMap,
     patience: Patience,
     connection: Connection,
 }
@@ -128,7 +130,13 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 
 impl Exchange {
     /// Begins an exchange; the receiver gives the answer as soon as its head is known.
-    pub fn begin(recorder: Recorder, traced: bool, patience: Patience) -> (Self, oneshot::Receiver<Response<Body>>) {
+    /// `common` are headers that go with every answer.
+    pub fn begin(
+        recorder: Recorder,
+        traced: bool,
+        common: HeaderMap,
+        patience: Patience,
+    ) -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, answer) = oneshot::channel();
         let exchange = Self {
             id: RequestId::generate(),
@@ -136,6 +144,7 @@ impl Exchange {
             facts: Facts::default(),
             recorder,
             traced,
+            common,
             patience,
             connection: Connection::Waiting(head),
         };
@@ -148,7 +157,7 @@ impl Exchange {
         head: &request::Parts,
         peer: SocketAddr,
         route: &'static str,
-        key: Option<&'static str>,
+        key: Option<&str>,
         body: Bytes,
     ) {
         // Strangers must not fill the disk.
@@ -344,6 +353,7 @@ impl Exchange {
             headers.insert(TRACE_ID, id.clone());
         }
         headers.insert(REQUEST_ID, id);
+        headers.extend(self.common.clone());
         headers
     }
 }

@@ -68,6 +68,7 @@ fn body(app: &App, ok: bool) -> Value {
         "ok": ok,
         "backend_mode": app.backend.active().map_or("disabled", BackendKind::as_str),
         "app_server_enabled": uses_app_server(app),
+        "maintenance": app.gateway.maintenance.notice().is_some(),
         "health": health(app, &status(app)),
     })
 }

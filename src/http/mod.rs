@@ -1,8 +1,9 @@
 //! The HTTP side: [`server`] accepts connections, [`routes`] tells requests apart, [`exchange`] records each from head to last byte,
-//! [`chat`], [`models`], [`health`] and [`metrics`] answer, [`error`] is the one table of what can go wrong.
+//! [`chat`], [`models`], [`usage`], [`health`] and [`metrics`] answer, [`error`] is the one table of what can go wrong.
 
 pub mod body;
 pub mod chat;
+pub mod cors;
 pub mod error;
 pub mod exchange;
 pub mod health;
@@ -11,9 +12,11 @@ pub mod models;
 pub mod routes;
 pub mod server;
 pub mod turns;
+pub mod usage;
 
 use std::sync::Arc;
 
+use journal::Reader;
 use scrubbers::{PseudonymKey, Scrubber};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,7 +24,7 @@ use tokio_util::task::TaskTracker;
 use self::error::ApiError;
 use crate::backend::Backend;
 use crate::config::Config;
-use crate::gateway::keys::Keys;
+use crate::gateway::Gateway;
 use crate::record::Recorder;
 use crate::selftest::Proof;
 
@@ -30,12 +33,14 @@ use crate::selftest::Proof;
 pub struct App {
     /// The configuration in force.
     pub config: Arc<Config>,
-    /// Who may come in.
-    pub keys: Keys,
+    /// Who may come in, how often, and when.
+    pub gateway: Gateway,
     /// What runs the turns.
     pub backend: Arc<Backend>,
     /// Where everything is recorded.
     pub recorder: Recorder,
+    /// Reads what was recorded.
+    pub reader: Reader,
     /// Guards messages that quote the upstream.
     pub scrubber: Arc<Scrubber>,
     /// Whether made-up secrets are scrubbed.
@@ -63,7 +68,8 @@ impl App {
             return Err(ApiError::BackendDisabled);
         }
         if !self.backend.is_ready() {
-            return Err(ApiError::WorkerNotReady);
+            let expected = self.backend.app_server().and_then(|app_server| app_server.status().expected_in());
+            return Err(ApiError::WorkerNotReady(expected));
         }
         Ok(())
     }

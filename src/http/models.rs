@@ -1,4 +1,4 @@
-//! `GET /v1/models`.
+//! `GET /v1/models` and `GET /v1/models/{id}`.
 
 use http::{HeaderMap, HeaderValue, header};
 use serde_json::{Value, json};
@@ -6,14 +6,34 @@ use serde_json::{Value, json};
 use super::App;
 use super::error::ApiError;
 use super::exchange::Exchange;
+use crate::gateway::keys::Key;
 
 /// Lists the advertised names.
-pub async fn serve(app: &App, exchange: Exchange, key: Option<&'static str>) {
+pub async fn list(app: &App, exchange: Exchange, key: Option<&Key>) {
     if app.config.protect_models && key.is_none() {
         return exchange.reject(ApiError::Unauthorized).await;
     }
-    let model = |name: &str| json!({ "id": name, "object": "model", "owned_by": "codex", "created": 0 });
     let data: Vec<Value> = app.config.models.advertised().map(model).collect();
-    let headers = HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))]);
-    exchange.answer_json(headers, json!({ "object": "list", "data": data }).to_string()).await;
+    exchange.answer_json(cached(), json!({ "object": "list", "data": data }).to_string()).await;
+}
+
+/// One name that is accepted, at `path`.
+pub async fn one(app: &App, exchange: Exchange, key: Option<&Key>, path: &str) {
+    if app.config.protect_models && key.is_none() {
+        return exchange.reject(ApiError::Unauthorized).await;
+    }
+    let name = path.trim_start_matches("/v1/models/").trim_end_matches('/');
+    let is_known = app.config.models.resolve(name).is_some() || app.backend.knows_model(name);
+    if !is_known || key.is_some_and(|key| !key.may_use(name)) {
+        return exchange.reject(ApiError::model_not_found(name)).await;
+    }
+    exchange.answer_json(cached(), model(name).to_string()).await;
+}
+
+fn model(name: &str) -> Value {
+    json!({ "id": name, "object": "model", "owned_by": "codex", "created": 0 })
+}
+
+fn cached() -> HeaderMap {
+    HeaderMap::from_iter([(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=60"))])
 }

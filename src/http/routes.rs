@@ -10,15 +10,20 @@ use http::{HeaderMap, Method, Request, Response, StatusCode, header, request};
 use journal::Outcome;
 use tokio::time::timeout;
 
+use super::chat::Client;
 use super::error::ApiError;
 use super::exchange::{self, Exchange, Patience};
-use super::{App, body, chat, health, metrics, models};
+use super::{App, body, chat, cors, health, metrics, models, usage};
+use crate::gateway::keys::Key;
 
 /// Where a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Chat,
     Models,
+    Model,
+    Usage,
+    UsageRaw,
     Livez,
     Readyz,
     Healthz,
@@ -31,6 +36,9 @@ const UNMATCHED: &str = "unmatched";
 
 /// Answers one request.
 pub async fn handle(app: Arc<App>, request: Request<Body>, peer: SocketAddr) -> Response<Body> {
+    if request.method() == Method::OPTIONS {
+        return exchange::with_fresh_id(cors::preflight(&app.config, request.headers()));
+    }
     let route = Route::of(request.uri().path());
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     let probe = match route {
@@ -41,7 +49,10 @@ pub async fn handle(app: Arc<App>, request: Request<Body>, peer: SocketAddr) -> 
         _ => None,
     };
     match probe {
-        Some(response) => exchange::with_fresh_id(response),
+        Some(mut response) => {
+            response.headers_mut().extend(cors::headers(&app.config, request.headers()));
+            exchange::with_fresh_id(response)
+        }
         None => exchange(app, route, request, peer).await,
     }
 }
@@ -54,10 +65,11 @@ async fn exchange(app: Arc<App>, route: Route, request: Request<Body>, peer: Soc
         return exchange::with_fresh_id(exchange::plain_error(&error));
     }
     let patience = Patience { timeout: app.config.timeout, cut: app.cut.clone() };
-    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat, patience);
-    let id = exchange.id;
     let (head, body) = request.into_parts();
-    let key = app.keys.authenticate(&head.headers);
+    let common = cors::headers(&app.config, &head.headers);
+    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat, common, patience);
+    let id = exchange.id;
+    let key = app.gateway.keys.authenticate(&head.headers);
     let limit = match key {
         Some(_) => app.config.max_body_bytes,
         None => app.config.max_body_bytes.min(body::LIMIT_WITHOUT_KEY),
@@ -79,21 +91,26 @@ async fn respond(
     head: request::Parts,
     body: Result<Bytes, ApiError>,
     peer: SocketAddr,
-    key: Option<&'static str>,
+    key: Option<Arc<Key>>,
 ) {
     let recorded = body.as_ref().cloned().unwrap_or_default();
-    exchange.received(&head, peer, route.name(), key, recorded).await;
+    exchange.received(&head, peer, route.name(), key.as_ref().map(|key| &*key.id), recorded).await;
     let body = match body {
         Ok(body) => body,
         Err(error) => return exchange.reject(error).await,
     };
     match (route, &head.method) {
-        (Route::Chat, &Method::POST) => chat::serve(app, exchange, head, key, body).await,
+        (Route::Chat, &Method::POST) => chat::serve(app, exchange, Client { head, peer, key }, body).await,
         (Route::Chat, &Method::HEAD) if key.is_none() => exchange.reject(ApiError::Unauthorized).await,
         (Route::Chat, &Method::HEAD) => {
             exchange.answer(StatusCode::OK, HeaderMap::new(), String::new(), Outcome::Ok, None).await;
         }
-        (Route::Models, &(Method::GET | Method::HEAD)) => models::serve(&app, exchange, key).await,
+        (Route::Models, &(Method::GET | Method::HEAD)) => models::list(&app, exchange, key.as_deref()).await,
+        (Route::Model, &(Method::GET | Method::HEAD)) => {
+            models::one(&app, exchange, key.as_deref(), head.uri.path()).await;
+        }
+        (Route::Usage, &(Method::GET | Method::HEAD)) => usage::sums(&app, exchange, key.as_deref(), &head.uri).await,
+        (Route::UsageRaw, &(Method::GET | Method::HEAD)) => usage::raw(&app, exchange, key.as_deref(), &head.uri).await,
         (Route::Metrics, _) if !app.config.enable_metrics => exchange.reject(ApiError::NotFound).await,
         (Route::Unmatched, _) => exchange.reject(ApiError::NotFound).await,
         (Route::Chat, _) => exchange.reject(ApiError::MethodNotAllowed("POST, HEAD")).await,
@@ -109,6 +126,9 @@ impl Route {
         match path.strip_suffix('/').unwrap_or(path) {
             "/v1/chat/completions" => Self::Chat,
             "/v1/models" => Self::Models,
+            path if path.strip_prefix("/v1/models/").is_some_and(|name| !name.is_empty()) => Self::Model,
+            "/v1/usage" => Self::Usage,
+            "/v1/usage/raw" => Self::UsageRaw,
             "/livez" => Self::Livez,
             "/readyz" => Self::Readyz,
             "/healthz" => Self::Healthz,
@@ -121,6 +141,9 @@ impl Route {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Models => "/v1/models",
+            Self::Model => "/v1/models/{id}",
+            Self::Usage => "/v1/usage",
+            Self::UsageRaw => "/v1/usage/raw",
             Self::Livez => "/livez",
             Self::Readyz => "/readyz",
             Self::Healthz => "/healthz",

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::exchange::Exchange;
-use crate::backend::{Backend, BackendKind, Slots, Turn, TurnStartError};
+use crate::backend::{Backend, BackendKind, Turn, TurnStartError};
+use crate::gateway::queue::Places;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::turn::TurnPlan;
 
@@ -31,7 +32,7 @@ pub struct Turns {
     running: Vec<Turn>,
     answers: Vec<Answer>,
     /// The places on the worker, given back as soon as it is done.
-    slots: Option<Slots>,
+    places: Option<Places>,
     limits: Limits,
     last_event: Instant,
     retried: bool,
@@ -80,16 +81,17 @@ enum Progress {
 // === impl Turns ===
 
 impl Turns {
-    /// Starts `turns` turns of `plan` on the places in `slots`.
+    /// Starts `turns` turns of `plan` on this backend, in these places.
     pub fn start(
         backend: Arc<Backend>,
         plan: TurnPlan,
         turns: usize,
         request: RequestId,
-        slots: Slots,
+        kind: BackendKind,
+        places: Places,
         limits: Limits,
     ) -> Self {
-        let job = Arc::new(Job { request, plan, turns, kind: slots.kind() });
+        let job = Arc::new(Job { request, plan, turns, kind });
         let starting = start(backend.clone(), job.clone());
         Self {
             backend,
@@ -97,7 +99,7 @@ impl Turns {
             starting: Some(Box::pin(starting)),
             running: Vec::new(),
             answers: Vec::new(),
-            slots: Some(slots),
+            places: Some(places),
             limits,
             last_event: Instant::now(),
             retried: false,
@@ -203,7 +205,7 @@ impl Turns {
         }
         let progress = self.poll_piece(cx);
         if !self.running.is_empty() && self.running.iter().all(Turn::has_ended) {
-            self.slots = None;
+            self.places = None;
         }
         progress
     }

@@ -58,6 +58,12 @@ pub(super) fn on_event(body: &EventBody) {
         EventBody::PolicyChanged { digest, policy } => {
             tracing::info!(kind = "journal", digest, %policy, "retention policy changed");
         }
+        EventBody::FlagChanged { flag, from, to, actor } => {
+            tracing::info!(kind = "flag", flag, from, to, actor, "setting changed");
+        }
+        EventBody::MaintenanceChanged { on, message, retry_after_s, actor } => {
+            tracing::warn!(kind = "maintenance", on, notice = message, retry_after_s, actor, "maintenance changed");
+        }
         EventBody::JournalResumed { unrecorded } => {
             tracing::error!(kind = "journal", unrecorded, "events were not recorded");
         }

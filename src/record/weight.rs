@@ -52,6 +52,8 @@ pub(super) fn weight(body: &EventBody) -> usize {
         | EventBody::PseudonymsDisposed(_)
         | EventBody::LedgerDisposed(_)
         | EventBody::PolicyChanged { .. }
+        | EventBody::FlagChanged { .. }
+        | EventBody::MaintenanceChanged { .. }
         | EventBody::KeyRotated { .. }
         | EventBody::JournalAnchored { .. }
         | EventBody::JournalResumed { .. }

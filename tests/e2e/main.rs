@@ -11,6 +11,7 @@ mod concurrency;
 mod durability;
 mod errors;
 mod faults;
+mod gateway;
 mod golden;
 mod health;
 mod hostile;

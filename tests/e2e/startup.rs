@@ -159,6 +159,22 @@ async fn on_a_journal_of_a_newer_format() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn on_a_journal_whose_master_key_is_lost_or_another() {
+    let first = Proxy::start().await;
+    let (_, state) = first.stop().await;
+    let (key, lock) = (state.path().join("state/journal/keys/master.key"), state.path().join("state/journal/lock"));
+    let right = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    says(&fails(&state, &[], &[]).await, 78, &["is encrypted under the master key", "PROXY_JOURNAL_KEY_FILE"]);
+    assert!(!key.exists(), "no other is made in its place");
+    std::fs::write(&key, "ab".repeat(32)).unwrap();
+    says(&fails(&state, &[], &[]).await, 78, &["holds the master key", "PROXY_JOURNAL_KEY_FILE"]);
+    assert_eq!(std::fs::read(&lock).unwrap(), b"", "nothing was touched");
+    std::fs::write(&key, right).unwrap();
+    trace(state.path(), &["verify"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_backend_no_codex_is_needed() {
     let proxy = Proxy::spawn_with(&[("PROXY_USE_APP_SERVER", "false"), ("CODEX_BIN", "/nowhere/codex")]).await;
     let ready = proxy.get("/readyz").await;

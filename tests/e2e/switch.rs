@@ -101,10 +101,10 @@ impl Bench {
     async fn run(&self, text: &str) -> (String, String) {
         let body = ask(&format!("delay:120:say:{text} one two three"));
         let plan = ChatRequest::parse(&body, 1).unwrap().plan("gpt-5.2", None);
-        let slots = self.backend.reserve(1).unwrap();
-        let turns = self.backend.start_turns(slots.kind(), &plan, 1, RequestId::generate()).await.unwrap();
+        let kind = self.backend.active().unwrap();
+        let turns = self.backend.start_turns(kind, &plan, 1, RequestId::generate()).await.unwrap();
         let [mut turn] = <[Turn; 1]>::try_from(turns).unwrap();
-        assert_eq!(BackendKind::of_worker(turn.worker()), slots.kind());
+        assert_eq!(BackendKind::of_worker(turn.worker()), kind);
         let mut answer = String::new();
         loop {
             match poll_fn(|cx| turn.poll_next(cx)).await {

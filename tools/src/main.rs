@@ -20,6 +20,7 @@ mod source;
 mod table;
 mod text;
 mod verify;
+mod waited;
 mod when;
 
 use std::io::Write as _;

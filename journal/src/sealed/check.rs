@@ -1,5 +1,7 @@
 //! Checking a sealed segment: whether everything in it is what was sealed.
 
+use std::collections::BTreeMap;
+
 use super::{ENTRY_LEN, SealedSegment, Span, line};
 use crate::cipher::{Chain, Link};
 use crate::error::Error;
@@ -15,6 +17,8 @@ struct Check<'a> {
     span: Option<Span>,
     text_bytes: u64,
     index: Vec<[u8; ENTRY_LEN]>,
+    /// Links that are expected behind events, in hex, and were not met yet.
+    anchors: &'a mut BTreeMap<u64, String>,
 }
 
 // === impl SealedSegment ===
@@ -22,10 +26,16 @@ struct Check<'a> {
 impl SealedSegment {
     /// Reads everything, links the chain anew and compares it, the index and the table with what the blocks hold.
     pub(crate) fn check(&self) -> Result<(), Error> {
+        self.check_with(&mut BTreeMap::new())
+    }
+
+    /// The same. Of `anchors`, which says what link is expected behind some events, in hex, it leaves those that are not met.
+    pub(crate) fn check_with(&self, anchors: &mut BTreeMap<u64, String>) -> Result<(), Error> {
         let mut live_blocks = self.links()?;
         live_blocks.reverse();
         let (chain, link) = (self.key.chain(), self.start());
-        let mut check = Check { sealed: self, chain, link, live_blocks, span: None, text_bytes: 0, index: Vec::new() };
+        let index = Vec::new();
+        let mut check = Check { sealed: self, chain, link, live_blocks, span: None, text_bytes: 0, index, anchors };
         for window in 0..self.windows() {
             check.window(window)?;
         }
@@ -78,6 +88,10 @@ impl Check<'_> {
                 return Err(self.wrong("the number of events of a live block"));
             };
             self.link = self.chain.link(self.link, events, block.concat().as_bytes());
+            let last_seq = block.last().copied().and_then(line::seq).unwrap_or_default();
+            if self.anchors.get(&last_seq).is_some_and(|anchored| *anchored == self.link.to_string()) {
+                self.anchors.remove(&last_seq);
+            }
             lines = rest;
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! A segment that is written to, or was and is not sealed yet: one database of blocks.
 
 use std::fs::{self, File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,7 +11,7 @@ use jiff::Timestamp;
 use super::{BlockText, SegmentName};
 use crate::block::{self, BadBlock, Header, Lines, Opening};
 use crate::cipher::{Chain, DataKey, Link};
-use crate::database;
+use crate::database::{self, Closing};
 use crate::error::Error;
 use crate::sealed::line;
 
@@ -35,8 +36,8 @@ pub(crate) struct LiveSegment {
     path: PathBuf,
     key: DataKey,
     chain: Chain,
-    database: sled::Db,
-    blocks: sled::Tree,
+    database: Closing<sled::Db>,
+    blocks: Closing<sled::Tree>,
     /// sled's own file, for the `fdatasync` that sled does not do.
     file: File,
     /// Holds what was synced, as text. sled cuts off what follows a damaged place when it opens a database, without a word; this
@@ -93,7 +94,8 @@ impl LiveSegment {
         let is_new = !path.exists();
         let database = database::open(&path)?;
         let blocks = database.open_tree("blocks").map_err(Error::sled("open the blocks of", &path, None))?;
-        let db_file = path.join("db");
+        let blocks = Closing::new(blocks);
+        let db_file = path.join(BLOCKS);
         let file = File::open(&db_file).map_err(Error::io("open", &db_file))?;
         let synced = OpenOptions::new()
             .read(true)
@@ -126,10 +128,9 @@ impl LiveSegment {
         };
         let (tail, last_time) = segment.find_tail(none)?;
         segment.last_time = last_time;
-        segment.lost = synced_up_to(segments, name).filter(|synced| {
-            let is_changed = synced.seq == tail.last_seq && synced.link != tail.link;
-            synced.seq > tail.last_seq || is_changed
-        });
+        // With the chain that is here, nothing is lost: the number is what is damaged then, and nothing must go on behind it.
+        segment.lost =
+            synced_up_to(segments, name).filter(|synced| synced.seq >= tail.last_seq && synced.link != tail.link);
         segment.tail = Mutex::new(tail);
         Ok(segment)
     }
@@ -367,12 +368,21 @@ pub(crate) fn synced_up_to(segments: &Path, name: SegmentName) -> Option<Synced>
     Some(Synced { seq: seq.parse().ok()?, link: Link::from_hex(link)? })
 }
 
-/// Removes what a sealed segment does not need any more: everything in `path` but the file `keep`.
+/// The file of sled's with the blocks.
+const BLOCKS: &str = "db";
+
+/// Whether there are blocks in the folder `path` of a segment.
+pub(crate) fn has_database(path: &Path) -> bool {
+    path.join(BLOCKS).exists()
+}
+
+/// Removes what a sealed segment does not need any more: everything in `path` but the file `keep`. The blocks go last, so that
+/// whoever looks can tell whether all is done.
 pub(crate) fn remove_database(path: &Path, keep: &str) -> Result<(), Error> {
     let remove = || {
         for entry in fs::read_dir(path)? {
             let entry = entry?;
-            if entry.file_name() == keep {
+            if entry.file_name() == keep || entry.file_name() == BLOCKS {
                 continue;
             }
             if entry.file_type()?.is_dir() {
@@ -380,6 +390,10 @@ pub(crate) fn remove_database(path: &Path, keep: &str) -> Result<(), Error> {
             } else {
                 fs::remove_file(entry.path())?;
             }
+        }
+        match fs::remove_file(path.join(BLOCKS)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
         File::open(path)?.sync_all()
     };

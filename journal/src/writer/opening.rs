@@ -4,7 +4,7 @@ use super::Journal;
 use crate::cipher::Link;
 use crate::compliance::{SegmentOpened, SegmentRecovered};
 use crate::error::Error;
-use crate::segment::{Segment, SegmentName};
+use crate::segment::Segment;
 
 /// How a journal was found.
 pub(super) struct End {
@@ -21,7 +21,7 @@ impl Journal {
         let segment = match (self.shared.segment(name), self.shared.synced_up_to(name)) {
             (Ok(None), _) => return Ok(End { recovered: None }),
             (Ok(Some(segment)), _) => segment,
-            (Err(error), None) if self.shared.is_half_made(name) && !self.is_in_ledger(name) => {
+            (Err(error), None) if self.shared.is_half_made(name) && !self.is_in_ledger(&name.to_string()) => {
                 tracing::warn!(%error, segment = %name, "a segment of the journal was never finished; it is begun again");
                 self.shared.discard_segment(name)?;
                 return self.find_end();
@@ -67,17 +67,13 @@ impl Journal {
         if let Some(last) = live.last_time() {
             self.last_known_time = self.last_known_time.max(Some(last));
         }
-        if !self.is_in_ledger(name) {
+        if !self.is_in_ledger(&name.to_string()) {
             let start = live.start()?.to_string();
             self.opened = Some((name.opened_at, SegmentOpened { segment: name.to_string(), start }));
             self.record_opening()?;
         }
         self.live = Some(segment);
         Ok(End { recovered })
-    }
-
-    fn is_in_ledger(&self, name: SegmentName) -> bool {
-        self.ledger.state().segments.contains_key(&name.to_string())
     }
 
     fn go_on_after(&mut self, seq: u64, link: Link) {

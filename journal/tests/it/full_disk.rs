@@ -3,15 +3,22 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use journal::{Draft, Error, Journal, RequestId};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use crate::support::{finished, later, lines, noise, open, received, segment_dirs, stderr};
+use crate::support::{
+    finished, later, lines, noise, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
+};
 
 const CHILD: &str = "JOURNAL_FULL_DISK";
+
+/// A folder on a file system of a few megabytes.
+const SMALL: &str = "JOURNAL_SMALL_DISK";
 
 /// The child's lot: what was taken, by its number, and what was flushed.
 struct Ledger {
@@ -82,6 +89,7 @@ impl Ledger {
             assert_eq!(pair[0].last_seq + 1, pair[1].first_seq);
         }
         assert!(segments.iter().all(|segment| segment.damage.is_none()), "{segments:?}");
+        assert_eq!(self.journal.reader().verify(None).expect("readable").problems, []);
     }
 }
 
@@ -136,5 +144,72 @@ fn after_a_full_disk_everything_is_there_once() {
         .env(CHILD, dir.path())
         .output()
         .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Takes all the room that is left beside `dir`, and gives it back when it is removed.
+fn fill(dir: &Path) -> PathBuf {
+    let filler = dir.join("filler");
+    let mut file = File::create(&filler).unwrap();
+    while file.write_all(&[b'x'; 4096]).is_ok() {}
+    filler
+}
+
+/// Not a test of its own: the process with a small disk of its own.
+#[test]
+fn lives_on_a_small_disk() {
+    let Some(small) = env::var_os(SMALL).map(PathBuf::from) else { return };
+    let dir = small.join("journal");
+    let mut ledger = Ledger::new(&dir);
+    // Some hours, all but the last one sealed.
+    for _ in 0..4 {
+        assert!(ledger.go_on(8).is_none());
+        ledger.tick += 8 * 60;
+    }
+    seal_all(&mut ledger.journal);
+    let filler = fill(&small);
+    let error = (0..20).find_map(|_| ledger.go_on(10)).expect("it is full").to_string();
+    assert!(error.contains("free space on that file system"), "{error}");
+
+    let due: Vec<_> = ledger.journal.segments().unwrap().into_iter().filter(|segment| segment.sealed).collect();
+    assert!(due.len() > 1);
+    for segment in &due {
+        // Whether the room that came back is enough to go on with is not its concern.
+        let _ = try_dispose(&mut ledger.journal, &segment.name, noon());
+        let key = dir.join("keys/segments").join(&segment.name).with_extension("key");
+        assert!(
+            !dir.join("segments").join(&segment.name).exists() && !key.exists(),
+            "{} is past its time",
+            segment.name
+        );
+        // Somebody else takes that room.
+        fill(&small.join("journal"));
+    }
+    fs::remove_file(filler).unwrap();
+    let _ = fs::remove_file(dir.join("filler"));
+
+    assert!(ledger.go_on(10).is_none(), "it goes on by itself");
+    ledger.flush().unwrap();
+    let found = ledger.journal.reader().verify(None).unwrap();
+    assert_eq!(found.problems, []);
+    assert_eq!(found.disposed, due.len() as u64);
+}
+
+#[test]
+fn what_is_past_its_time_goes_from_a_full_disk_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let mount = r#"mount -t tmpfs -o size=4m small "$JOURNAL_SMALL_DISK" && exec "$0" "$@""#;
+    let in_a_namespace = |script: &str, arguments: &[&std::ffi::OsStr]| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).args(arguments);
+        command.env(SMALL, dir.path()).output()
+    };
+    if !in_a_namespace(mount, &["true".as_ref()]).is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: no file system may be mounted here");
+        return;
+    }
+    let test = env::current_exe().unwrap();
+    let arguments = ["--exact", "full_disk::lives_on_a_small_disk", "--nocapture"].map(std::ffi::OsStr::new);
+    let output = in_a_namespace(mount, &[&[test.as_os_str()], &arguments[..]].concat()).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod full_disk;
 mod holds;
+mod interrupted;
 mod inventory;
 mod model;
 mod opening;

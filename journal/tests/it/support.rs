@@ -1,5 +1,6 @@
 //! What the tests share.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -137,4 +138,27 @@ pub(crate) fn with_blocks<T>(segment: &Path, use_them: impl FnOnce(&sled::Tree) 
     let result = use_them(&database.open_tree("blocks").expect("it is there"));
     database.flush().expect("flushed");
     result
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("copied or listed");
+    for entry in fs::read_dir(from).expect("copied or listed").map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).expect("copied or listed");
+        }
+    }
+}
+
+/// The files in a folder and in those in it.
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("copied or listed").map(Result::unwrap) {
+        if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
+    }
+    found.sort();
+    found
 }

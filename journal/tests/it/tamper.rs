@@ -7,15 +7,15 @@ use std::sync::Arc;
 use journal::{Error, Journal, NoScrub, Options, RequestId, Selection, Verification};
 
 use crate::support::{
-    HOUR, fast_dir, finished, later, lines, noise, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
-    with_blocks,
+    HOUR, copy, fast_dir, files, finished, later, lines, noise, noon, open, received, seal_all, segment_dirs, stderr,
+    try_dispose, with_blocks,
 };
 
-/// A journal with a segment that was disposed of, two sealed ones, one that is written and the live one; and its lines.
+/// A journal with a segment that was disposed of, two sealed ones, two that are written and the live one; and its lines.
 fn journal() -> (tempfile::TempDir, Vec<String>) {
     let dir = tempfile::tempdir().unwrap();
     let mut journal = open(dir.path());
-    for hour in 0..4 {
+    for hour in 0..5 {
         for n in 0..6 {
             let id = RequestId::generate();
             journal.append(&later(received(id, &format!("{{\"hour\":{hour}}}")), HOUR * hour)).unwrap();
@@ -23,18 +23,18 @@ fn journal() -> (tempfile::TempDir, Vec<String>) {
             journal.append(&later(finished(id), HOUR * hour)).unwrap();
             journal.flush().unwrap();
         }
-        if hour == 2 {
+        if hour == 3 {
             seal_all(&mut journal);
         }
     }
     let oldest = journal.segments().unwrap().remove(0).name;
-    journal.append(&later(stderr("more"), HOUR * 4)).unwrap();
+    journal.append(&later(stderr("more"), HOUR * 5)).unwrap();
     try_dispose(&mut journal, &oldest, noon()).unwrap();
     // Closed, and not sealed.
-    journal.append(&later(stderr("the last segment"), HOUR * 5)).unwrap();
+    journal.append(&later(stderr("the last segment"), HOUR * 6)).unwrap();
     journal.flush().unwrap();
     let lines = lines(&journal.reader());
-    assert_eq!(sound(&journal).sealed, 1);
+    assert_eq!(sound(&journal).sealed, 2);
     journal.close().unwrap();
     // So that sled has written all it ever writes about what is there.
     open(dir.path()).close().unwrap();
@@ -44,27 +44,6 @@ fn journal() -> (tempfile::TempDir, Vec<String>) {
 fn sound(journal: &Journal) -> Verification {
     let found = journal.reader().verify(None).unwrap();
     assert!(found.problems.is_empty(), "{:?}", found.problems);
-    found
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
-fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
-        if entry.path().is_dir() { found.extend(files(&entry.path())) } else { found.push(entry.path()) }
-    }
-    found.sort();
     found
 }
 
@@ -178,6 +157,9 @@ fn whole_segments_and_their_keys_are_missed() {
     );
 }
 
+/// A change at a place in a file.
+type Rewritten = fn(&[u8], usize) -> Vec<u8>;
+
 #[test]
 fn sealed_files_cannot_be_cut_swapped_or_put_elsewhere() {
     for left in [0, 1, 40, 500] {
@@ -198,6 +180,50 @@ fn sealed_files_cannot_be_cut_swapped_or_put_elsewhere() {
         }),
         "bytes appended"
     );
+    // Two whole files, two folders, and runs of bytes within one: whatever block they hit.
+    let sealed = |dir: &Path| -> Vec<PathBuf> {
+        segment_dirs(dir).into_iter().filter(|folder| folder.join("sealed").exists()).collect()
+    };
+    assert!(
+        is_found(|dir| {
+            let folders = sealed(dir);
+            let (first, second) = (folders[0].join("sealed"), folders[1].join("sealed"));
+            let bytes = fs::read(&first).unwrap();
+            fs::copy(&second, &first).unwrap();
+            fs::write(&second, bytes).unwrap();
+        }),
+        "two files swapped"
+    );
+    assert!(
+        is_found(|dir| {
+            let folders = sealed(dir);
+            let away = dir.join("away");
+            fs::rename(&folders[0], &away).unwrap();
+            fs::rename(&folders[1], &folders[0]).unwrap();
+            fs::rename(&away, &folders[1]).unwrap();
+        }),
+        "two folders swapped"
+    );
+    let changes: [(&str, Rewritten); 3] = [
+        ("deleted", |bytes, at| [&bytes[..at], &bytes[at + 64..]].concat()),
+        ("doubled", |bytes, at| [&bytes[..at + 64], &bytes[at..]].concat()),
+        ("swapped", |bytes, at| {
+            [&bytes[..at], &bytes[at + 32..at + 64], &bytes[at..at + 32], &bytes[at + 64..]].concat()
+        }),
+    ];
+    for (what, change) in changes {
+        for share in 0..8 {
+            assert!(
+                is_found(|dir| {
+                    let file = folders(dir).0.join("sealed");
+                    let bytes = fs::read(&file).unwrap();
+                    let at = (bytes.len() - 64) * share / 8;
+                    fs::write(&file, change(&bytes, at)).unwrap();
+                }),
+                "{what} at {share} eighths"
+            );
+        }
+    }
 }
 
 #[test]

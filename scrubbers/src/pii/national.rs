@@ -194,6 +194,69 @@ static NATIONALS: &[National] = &[
         check: sums::rijksregister,
         words: &["rijksregister", "rijksregisternummer", "registre national", "niss", "insz", "national register"],
     },
+    // Servicio de Registro Civil, Chile: with its dots, or behind its name.
+    National { kind: "cl-rut", forms: &["##.###.###-x", "#.###.###-x"], check: sums::rut, words: &[] },
+    National { kind: "cl-rut", forms: &["########-x", "#######-x"], check: sums::rut, words: &["rut"] },
+    National {
+        kind: "pt-nif",
+        forms: &["#########", "### ### ###"],
+        check: sums::nif,
+        words: &["nif", "contribuinte", "número fiscal"],
+    },
+    National {
+        kind: "tr-kimlik",
+        forms: &["###########"],
+        check: sums::kimlik,
+        words: &["kimlik", "tckn", "tc no", "tc kimlik", "tc"],
+    },
+    National { kind: "sg-nric", forms: &["A#######A"], check: sums::nric, words: &["nric", "identity card"] },
+    // Registro Nacional de Población: 18 characters, of which birth, sex and state say enough with the check digit.
+    National {
+        kind: "mx-curp",
+        forms: &["AAAA######AAAAAAx#"],
+        check: |id| month_and_day(&id[6..10]) && matches!(id[10], b'H' | b'M' | b'X') && sums::curp(id),
+        words: &[],
+    },
+    National {
+        kind: "za-id",
+        forms: &["#############", "###### #### ###"],
+        check: |id| month_and_day(&id[2..6]) && matches!(id[10], b'0' | b'1') && sums::luhn(id),
+        words: &["id number", "id no", "identity number", "south african", "rsa id", "sa id"],
+    },
+    National {
+        kind: "cz-rodne-cislo",
+        forms: &["######/####", "######/###"],
+        check: |id| birth_number(id) && (id.len() == 9 || sums::rodne_cislo(id)),
+        words: &["rodné číslo", "rodne cislo", "rodné", "rč", "rc", "rodne", "birth number"],
+    },
+    National {
+        kind: "ro-cnp",
+        forms: &["#############"],
+        check: |id| month_and_day(&id[3..7]) && sums::cnp(id),
+        words: &["cnp", "cod numeric personal"],
+    },
+    // Hong Kong Immigration Department: the check digit in parentheses.
+    National { kind: "hk-id", forms: &["A######(x)", "AA######(x)"], check: sums::hkid, words: &[] },
+    National {
+        kind: "tw-id",
+        forms: &["A#########"],
+        check: |id| matches!(id[1], b'1' | b'2' | b'8' | b'9') && sums::taiwan_id(id),
+        words: &["身分證", "身份證", "身分证", "national id", "taiwan id", "id number", "tw id", "統一證號"],
+    },
+    National {
+        kind: "ie-pps",
+        forms: &["#######A", "#######AA"],
+        check: sums::pps,
+        words: &["pps", "ppsn", "personal public service"],
+    },
+    National { kind: "bg-egn", forms: &["##########"], check: sums::egn, words: &["egn", "егн"] },
+    National { kind: "hr-oib", forms: &["###########"], check: sums::oib, words: &["oib"] },
+    National {
+        kind: "at-svnr",
+        forms: &["#### ######", "##########", "####-######"],
+        check: |id| id[0] != b'0' && sums::svnr(id),
+        words: &["svnr", "sv-nummer", "svnummer", "sv-nr", "sozialversicherungsnummer", "versicherungsnummer"],
+    },
     National {
         kind: "passport",
         forms: &[
@@ -258,6 +321,11 @@ fn day_and_month(digits: &[u8]) -> bool {
 
 fn ssn(id: &[u8]) -> bool {
     !matches!(number(&id[..3]), 0 | 900..) && number(&id[3..5]) != 0 && number(&id[5..]) != 0
+}
+
+/// Year, month and day: women have 50 added to the month, and from 2004 on both may have 20 more.
+fn birth_number(id: &[u8]) -> bool {
+    matches!(number(&id[2..4]), 1..=12 | 21..=32 | 51..=62 | 71..=82) && matches!(number(&id[4..6]), 1..=31)
 }
 
 fn nino(id: &[u8]) -> bool {

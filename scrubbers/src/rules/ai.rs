@@ -172,4 +172,45 @@ pub(crate) const RULES: &[Rule] = &[
         start: Start::Anywhere,
         ..Rule::DEFAULT
     },
+    // <https://e2b.dev/docs/api-key>: 40 hex digits.
+    Rule { name: "e2b-key", anchors: &["e2b_"], pattern: whole!("e2b_[a-f0-9]{40}"), ..Rule::DEFAULT },
+    // <https://docs.runpod.io/get-started/api-keys>: letters and digits.
+    Rule {
+        name: "runpod-key",
+        anchors: &["rpa_"],
+        pattern: whole!("rpa_[A-Z0-9]{40,46}[a-z0-9]{0,6}"),
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // <https://docs.browserbase.com/reference/api/overview>: 27 characters.
+    Rule {
+        name: "browserbase-key",
+        anchors: &["bb_live_", "bb_test_"],
+        pattern: "bb_(?:live|test)_[A-Za-z0-9_-]{24,}",
+        ..Rule::DEFAULT
+    },
+    // <https://modal.com/docs/reference/modal.config>: the id and the secret of a token, 22 letters and digits.
+    Rule {
+        name: "modal-token",
+        anchors: &["ak-", "as-"],
+        pattern: whole!("a[ks]-[A-Za-z0-9]{22}"),
+        start: Start::Token,
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
+    // <https://docs.lambda.ai/public-cloud/cloud-api/>: a name, an id and a secret.
+    Rule {
+        name: "lambda-cloud-key",
+        anchors: &["secret_"],
+        pattern: r"secret_[A-Za-z0-9_]{6,40}_[a-f0-9]{32}\.[A-Za-z0-9]{32}",
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // <https://docs.helicone.ai/helicone-headers/helicone-auth>: four groups of letters and digits.
+    Rule {
+        name: "helicone-key",
+        anchors: &["sk-helicone-", "pk-helicone-"],
+        pattern: "[sp]k-helicone-(?:[a-z]{2}-)?(?:[a-z0-9]{7}-){3}[a-z0-9]{7}",
+        ..Rule::DEFAULT
+    },
 ];

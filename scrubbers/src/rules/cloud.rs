@@ -332,4 +332,68 @@ pub(crate) const RULES: &[Rule] = &[
         start: Start::Anywhere,
         ..Rule::DEFAULT
     },
+    // <https://docs.docker.com/engine/swarm/swarm-mode/#view-the-join-command-or-update-a-swarm-join-token>: two parts in base 36.
+    Rule {
+        name: "docker-swarm-token",
+        anchors: &["SWMTKN-"],
+        pattern: "SWMTKN-[0-9]-[a-z0-9]{40,50}-[a-z0-9]{25}",
+        ..Rule::DEFAULT
+    },
+    // <https://vercel.com/docs/vercel-blob/using-blob-sdk>: a store and a secret.
+    Rule {
+        name: "vercel-blob-token",
+        anchors: &["vercel_blob_rw_"],
+        pattern: "vercel_blob_rw_[A-Za-z0-9]{10,}_[A-Za-z0-9]{20,}",
+        ..Rule::DEFAULT
+    },
+    // <https://learn.microsoft.com/en-us/entra/identity-platform/refresh-tokens>: a tenant and application, then what only the issuer reads.
+    Rule {
+        name: "azure-refresh-token",
+        anchors: &["0.A", "1.A"],
+        pattern: r"[01]\.A[A-Za-z0-9_-]{30,}\.AgAB[A-Za-z0-9_-]{60,}",
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // <https://learn.microsoft.com/en-us/azure/azure-functions/function-keys-how-to>: base64 in the query.
+    Rule {
+        name: "azure-function-key",
+        anchors: &["azurewebsites.net"],
+        pattern: r"azurewebsites\.net/[!-~]{0,200}?[?&]code=(?P<secret>[A-Za-z0-9/_+%=-]{40,})",
+        start: Start::Anywhere,
+        ..Rule::DEFAULT
+    },
+    // <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html>: right behind the key that it belongs to.
+    Rule {
+        name: "aws-secret",
+        anchors: &["AKIA", "ASIA"],
+        pattern: concat!(
+            r#"(?:AKIA|ASIA)[A-Z0-9]{16}["']?[ \t]{0,3}[\t,;:|/ ][ \t]{0,3}["']?"#,
+            "(?P<secret>[A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+]|\\z)"
+        ),
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
+    // gitleaks `scalingo-api-token`: 48 characters.
+    Rule {
+        name: "scalingo-token",
+        anchors: &["tk-us-"],
+        pattern: whole!("tk-us-[A-Za-z0-9_-]{48}"),
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // <https://developers.cloudflare.com/turnstile/get-started/>: a secret has 35 characters, a site key, which is public, 24.
+    Rule {
+        name: "turnstile-key",
+        anchors: &["0x4AAAAAA"],
+        pattern: "0x4AAAAAA[A-Za-z0-9_-]{25,}",
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // gitleaks `defined-networking-api-token`: 26 and 52 characters.
+    Rule {
+        name: "defined-networking-token",
+        anchors: &["dnkey-"],
+        pattern: "dnkey-[a-zA-Z0-9=_-]{26}-[a-zA-Z0-9=_-]{52}",
+        ..Rule::DEFAULT
+    },
 ];

@@ -266,4 +266,48 @@ pub(crate) const RULES: &[Rule] = &[
     },
     // gitleaks `infracost-api-token`: 32 letters and digits.
     Rule { name: "infracost-key", anchors: &["ico-"], pattern: "ico-[A-Za-z0-9]{32}", ..Rule::DEFAULT },
+    // <https://wakatime.com/developers#authentication>: a UUID.
+    Rule {
+        name: "wakatime-key",
+        anchors: &["waka_"],
+        pattern: "waka_[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        ..Rule::DEFAULT
+    },
+    // <https://developers.checklyhq.com/docs/authentication>: 32 hex digits.
+    Rule {
+        name: "checkly-key",
+        anchors: &["cu_"],
+        pattern: whole!("cu_[a-f0-9]{32}"),
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // gitleaks `authress-service-client-access-key`: an account between other parts.
+    Rule {
+        name: "authress-key",
+        anchors: &[".acc_", ".acc-"],
+        pattern: r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\.acc[_-][A-Za-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30,120}",
+        start: Start::Token,
+        lead: 48,
+        ..Rule::DEFAULT
+    },
+    // gitleaks `intra42-client-secret`: 64 hex digits.
+    Rule { name: "intra42-secret", anchors: &["s-s4t2"], pattern: "s-s4t2(?:ud|af)-[a-f0-9]{64}", ..Rule::DEFAULT },
+    // <https://www.unkey.com/docs/security/root-keys>: base58.
+    Rule {
+        name: "unkey-key",
+        anchors: &["unkey_"],
+        pattern: whole!("unkey_(?:root_)?[A-Za-z0-9]{20,40}"),
+        start: Start::Token,
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
+    // trufflehog `ngrok`: two parts.
+    Rule {
+        name: "ngrok-token",
+        anchors: &["ngrok"],
+        pattern: near!("ngrok", "(?:[A-Za-z0-9]{20,30}_[A-Za-z0-9]{18,24})"),
+        start: Start::Anywhere,
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
 ];

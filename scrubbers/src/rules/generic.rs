@@ -134,4 +134,37 @@ pub(crate) const RULES: &[Rule] = &[
         pattern: "(?i:X-Goog-Signature)=(?P<secret>[a-f0-9]{64,})",
         ..Rule::DEFAULT
     },
+    // <https://passlib.readthedocs.io/en/stable/modular_crypt_format.html>: what `/etc/shadow` and tables of users hold; it can be guessed from.
+    Rule {
+        name: "password-hash",
+        anchors: &["$2a$", "$2b$", "$2x$", "$2y$", "$1$", "$apr1$", "$5$", "$6$", "$y$", "$argon2", "pbkdf2_sha"],
+        pattern: concat!(
+            r"(?:\$2[abxy]\$[0-9]{2}\$[A-Za-z0-9./]{53}|\$(?:1|apr1)\$[A-Za-z0-9./]{1,8}\$[A-Za-z0-9./]{22}",
+            r"|\$[56]\$(?:rounds=[0-9]{1,9}\$)?[A-Za-z0-9./]{1,16}\$[A-Za-z0-9./]{43,86}|\$y\$[A-Za-z0-9./]{1,8}\$[A-Za-z0-9./]{1,86}\$[A-Za-z0-9./]{43}",
+            r"|\$argon2(?:id|i|d)\$v=[0-9]{1,3}\$[a-z0-9,=]{1,64}\$[A-Za-z0-9+/]{8,88}\$[A-Za-z0-9+/]{16,128}",
+            r"|pbkdf2_sha(?:1|256|512)\$[0-9]{1,9}\$[A-Za-z0-9]{1,64}\$[A-Za-z0-9+/]{27,88}={0,2})",
+        ),
+        start: Start::Anywhere,
+        ..Rule::DEFAULT
+    },
+    // <https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki>: 12 to 24 words, behind what they are called.
+    Rule {
+        name: "recovery-phrase",
+        anchors: &[
+            "mnemonic",
+            "seed phrase",
+            "seed words",
+            "recovery phrase",
+            "secret phrase",
+            "seed_phrase",
+            "recovery_phrase",
+        ],
+        pattern: concat!(
+            r"(?i:mnemonic|(?:seed|recovery|secret)[ _](?:phrase|words))[ -~]{0,16}?(?:[:=]|[ \t]is)[ \t]{0,3}",
+            r#"["'`]?(?P<secret>(?:[a-z]{3,8} ){11,23}[a-z]{3,8})(?:[^A-Za-z]|\z)"#,
+        ),
+        start: Start::Anywhere,
+        check: Check::Varied,
+        ..Rule::DEFAULT
+    },
 ];

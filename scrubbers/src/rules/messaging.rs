@@ -69,7 +69,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "zapier-webhook",
         anchors: &["hooks.zapier.com"],
-        pattern: r"(?i:hooks\.zapier\.com)/hooks/(?:catch|standard)/(?P<secret>[0-9]{5,}/[A-Za-z0-9]{5,32})",
+        pattern: r"(?i:hooks\.zapier\.com)/hooks/(?:catch|standard)/[0-9]{5,}/[A-Za-z0-9]{5,32}",
         ..Rule::DEFAULT
     },
     // <https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot>: a UUID.
@@ -265,6 +265,15 @@ pub(crate) const RULES: &[Rule] = &[
         name: "linkedin-secret",
         anchors: &["WPL_AP"],
         pattern: r"WPL_AP[01]\.[A-Za-z0-9]{16}\.[A-Za-z0-9+/=]{4,}",
+        ..Rule::DEFAULT
+    },
+    // trufflehog `discordbottoken`, whoever the bot is, behind the name.
+    Rule {
+        name: "discord-bot-token",
+        anchors: &["discord"],
+        pattern: near!("discord", r"[MNO][A-Za-z0-9_-]{22,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27,38}"),
+        start: Start::Anywhere,
+        check: Check::Mixed,
         ..Rule::DEFAULT
     },
 ];

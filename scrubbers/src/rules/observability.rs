@@ -128,4 +128,34 @@ pub(crate) const RULES: &[Rule] = &[
         start: Start::Token,
         ..Rule::DEFAULT
     },
+    // <https://docs.newrelic.com/docs/apis/intro-apis/new-relic-api-keys/#license-key>: 36 hex digits before.
+    Rule {
+        name: "newrelic-ingest-key",
+        anchors: &["FFFFNRAL"],
+        pattern: whole!("[a-f0-9]{36}FFFFNRAL"),
+        start: Start::Token,
+        lead: 36,
+        ..Rule::DEFAULT
+    },
+    // gitleaks `new-relic-browser-api-token`: 19 hex digits.
+    Rule { name: "newrelic-browser-key", anchors: &["NRJS-"], pattern: whole!("NRJS-[a-f0-9]{19}"), ..Rule::DEFAULT },
+    // GitHub secret scanning `segment_public_api_token`: 64 letters and digits.
+    Rule {
+        name: "segment-token",
+        anchors: &["sgp_"],
+        pattern: whole!("sgp_[A-Za-z0-9]{64}"),
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
+    // trufflehog `ubidots`: 30 letters and digits.
+    Rule { name: "ubidots-key", anchors: &["BBFF-"], pattern: "BBFF-[A-Za-z0-9]{30,}", ..Rule::DEFAULT },
+    // <https://docs.statsig.com/sdk-keys/api-keys>: 44 letters and digits.
+    Rule {
+        name: "statsig-key",
+        anchors: &["secret-"],
+        pattern: whole!("secret-[A-Za-z0-9]{40,46}"),
+        start: Start::Token,
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
 ];

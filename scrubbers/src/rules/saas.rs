@@ -161,4 +161,30 @@ pub(crate) const RULES: &[Rule] = &[
         pattern: "secret-(?:live|test)-[A-Za-z0-9_-]{35,}={0,2}",
         ..Rule::DEFAULT
     },
+    // <https://www.sanity.io/docs/http-auth>: some 180 letters and digits.
+    Rule {
+        name: "sanity-token",
+        anchors: &["sk"],
+        pattern: whole!("sk[A-Za-z0-9]{140,200}"),
+        start: Start::Token,
+        check: Check::Mixed,
+        ..Rule::DEFAULT
+    },
+    // GitHub secret scanning `onfido_live_api_token`: an id and a secret.
+    Rule {
+        name: "onfido-token",
+        anchors: &["api_live", "api_sandbox"],
+        pattern: r"api_(?:live|sandbox)(?:_[a-z]{2})?\.[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{32}",
+        ..Rule::DEFAULT
+    },
+    // <https://docs.hcaptcha.com/#verify-the-user-response-server-side>: 32 hex digits.
+    Rule {
+        name: "hcaptcha-secret",
+        anchors: &["ES_"],
+        pattern: whole!("ES_[a-f0-9]{32}"),
+        start: Start::Token,
+        ..Rule::DEFAULT
+    },
+    // GitHub secret scanning `zuplo_consumer_api_key`: a secret and a checksum.
+    Rule { name: "zuplo-key", anchors: &["zpka_"], pattern: "zpka_[a-z0-9]{32}_[a-z0-9]{8}", ..Rule::DEFAULT },
 ];

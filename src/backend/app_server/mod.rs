@@ -14,11 +14,10 @@ pub mod supervisor;
 pub mod turn;
 pub mod worker;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use journal::RequestId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::supervisor::Status;
@@ -32,7 +31,6 @@ use crate::turn::TurnPlan;
 pub struct AppServer {
     status: watch::Receiver<Status>,
     wake: CancellationToken,
-    slots: Arc<Semaphore>,
     sandbox: String,
     call_timeout: Duration,
 }
@@ -42,13 +40,8 @@ pub struct AppServer {
 impl AppServer {
     /// A backend on the worker that `status` tells of; the first one is started when `wake` is cancelled.
     pub fn new(config: &Config, status: watch::Receiver<Status>, wake: CancellationToken) -> Self {
-        Self {
-            status,
-            wake,
-            slots: Arc::new(Semaphore::new(config.worker_max_concurrency)),
-            sandbox: config.sandbox_mode.to_string(),
-            call_timeout: config.worker_request_timeout,
-        }
+        let (sandbox, call_timeout) = (config.sandbox_mode.to_string(), config.worker_request_timeout);
+        Self { status, wake, sandbox, call_timeout }
     }
 
     /// Has the worker started, if it never was.
@@ -80,13 +73,7 @@ impl AppServer {
         self.status.borrow().usable().is_some_and(|worker| worker.models.contains(model))
     }
 
-    /// Places on the worker for `turns` turns, until the permit is dropped.
-    pub fn reserve(&self, turns: usize) -> Result<OwnedSemaphorePermit, TurnStartError> {
-        let turns = u32::try_from(turns).map_err(|_| TurnStartError::AtCapacity)?;
-        self.slots.clone().try_acquire_many_owned(turns).map_err(|_| TurnStartError::AtCapacity)
-    }
-
-    /// Starts `turns` turns of `plan`, side by side; all of them or none. The places were reserved before.
+    /// Starts `turns` turns of `plan`, side by side; all of them or none.
     pub async fn start_turns(
         &self,
         plan: &TurnPlan,

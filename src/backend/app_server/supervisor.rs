@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use journal::EventBody;
@@ -101,6 +101,12 @@ impl Status {
     /// The worker that takes turns. A worker whose output has ended is none, even before its exit was noticed.
     pub fn usable(&self) -> Option<&ReadyWorker> {
         self.ready.as_ref().filter(|worker| !worker.connection.is_closed())
+    }
+
+    /// When a worker can be expected to be ready, as far as the last start tells.
+    pub fn expected_in(&self) -> Option<Duration> {
+        let start = self.startup_latency_ms?;
+        Some(Duration::from_millis(self.next_restart_delay_ms + start))
     }
 }
 

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use journal::RequestId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,7 +25,6 @@ use crate::turn::TurnPlan;
 #[derive(Debug)]
 pub struct Proto {
     plan: Arc<SessionPlan>,
-    slots: Arc<Semaphore>,
     /// Processes so far.
     started: AtomicU64,
     tasks: TaskTracker,
@@ -38,17 +36,10 @@ pub struct Proto {
 impl Proto {
     /// A backend whose processes run on `tasks` and end when `stop` is cancelled.
     pub fn new(plan: SessionPlan, stop: CancellationToken, tasks: TaskTracker) -> Self {
-        let slots = Arc::new(Semaphore::new(plan.config.worker_max_concurrency));
-        Self { plan: Arc::new(plan), slots, started: AtomicU64::new(0), tasks, stop }
+        Self { plan: Arc::new(plan), started: AtomicU64::new(0), tasks, stop }
     }
 
-    /// Places for `turns` processes, until the permit is dropped.
-    pub fn reserve(&self, turns: usize) -> Result<OwnedSemaphorePermit, TurnStartError> {
-        let turns = u32::try_from(turns).map_err(|_| TurnStartError::AtCapacity)?;
-        self.slots.clone().try_acquire_many_owned(turns).map_err(|_| TurnStartError::AtCapacity)
-    }
-
-    /// Starts `turns` turns of `plan`, side by side; all of them or none. The places were reserved before.
+    /// Starts `turns` turns of `plan`, side by side; all of them or none.
     pub async fn start_turns(
         &self,
         plan: &TurnPlan,

@@ -72,8 +72,14 @@ fn a_sweep_that_cannot_trust_the_clock_is_1_until_somebody_does() {
     let report = run(&["retention", "run", "--json"]).fails(1, &[]);
     assert!(report.contains(r#""waiting":"at start"#), "{report}");
     assert_eq!(state.sealed_files().len(), 2);
+    // A cron job must not begin to wait again each time.
+    let note = || fs::read_to_string(state.path().join("sweep-waits"));
+    let noted = note().unwrap();
+    run(&["retention", "run"]).fails(1, &[]);
+    assert_eq!(note().unwrap(), noted);
     run(&["retention", "run", "--confirm-clock"]).ok();
     assert_eq!(state.sealed_files().len(), 0);
+    assert!(note().is_err(), "nobody waits any longer");
 }
 
 #[test]

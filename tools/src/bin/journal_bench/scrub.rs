@@ -124,16 +124,16 @@ fn worst(scrubber: &Scrubber) -> Result<[Row; 2], Failure> {
     let (mut harmless, mut dense) = (Vec::new(), Vec::new());
     for (name, text) in hostile()? {
         let mut fastest = Duration::MAX;
-        let mut scrubbed = String::new();
+        let mut output = String::new();
         for _ in 0..3 {
-            scrubbed.clone_from(&text);
+            output.clone_from(&text);
             let began = Instant::now();
-            scrubber.scrub_json(&mut scrubbed, &key);
+            scrubber.scrub_json(&mut output, &key);
             fastest = fastest.min(began.elapsed());
         }
         // A marker is written for each secret, however short that is.
-        let bytes = text.len().max(scrubbed.len()) as u64;
-        let rates = if scrubbed == text { &mut harmless } else { &mut dense };
+        let bytes = text.len().max(output.len()) as u64;
+        let rates = if output == text { &mut harmless } else { &mut dense };
         rates.push((float(bytes) / fastest.as_secs_f64() / 1e9, name));
     }
     let row = |what: &str, mut rates: Vec<(f64, String)>| {
@@ -198,10 +198,10 @@ fn beside(bench: &Bench, scrubber: &Arc<Scrubber>) -> Result<Row, Failure> {
             }
             recorder.settle().await
         })?;
-        let scrubbed = began.elapsed();
+        let took = began.elapsed();
         if round > 0 {
-            ratios.push(alone.as_secs_f64() / scrubbed.as_secs_f64());
-            rates.push(float(ROUND as u64) / scrubbed.as_secs_f64());
+            ratios.push(alone.as_secs_f64() / took.as_secs_f64());
+            rates.push(float(ROUND as u64) / took.as_secs_f64());
         }
     }
     bare.close()?;

@@ -1,0 +1,244 @@
+//! What can be changed while the service runs: maintenance, keys, limits. Each change is an event that says who made it.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use journal::EventBody;
+use secrecy::ExposeSecret as _;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Config, Row, Sources};
+use crate::gateway::keys::{DEFAULT_KEY, file};
+use crate::gateway::maintenance::Notice;
+use crate::http::App;
+
+/// How often the file of keys is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// What a reload applies. Everything else takes a restart.
+const RELOADABLE: &[&str] = &[
+    "limits.maintenance_mode",
+    "limits.rate_enabled",
+    "limits.rate_window_ms",
+    "limits.rate_max",
+    "limits.rate_global_max",
+    "limits.max_streams",
+    "limits.queue_max",
+    "limits.queue_timeout_ms",
+];
+
+/// Changes a running service.
+#[derive(Debug)]
+pub struct Live {
+    app: Arc<App>,
+    sources: Sources,
+    /// One change at a time.
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The configuration that was read last.
+    config: Arc<Config>,
+    /// The file of keys that was read last.
+    keys: Option<Stamp>,
+}
+
+/// Tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    size: u64,
+    modified: (i64, i64),
+}
+
+/// What a reload did.
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reloaded {
+    /// The settings that are now as they were written.
+    pub applied: Vec<String>,
+    /// Those that were written differently and take a restart.
+    pub restart_needed: Vec<String>,
+    /// How many keys there are.
+    pub keys: usize,
+}
+
+/// What the service is doing, for whoever asks at the control socket.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// Whether chat requests are served.
+    pub ready: bool,
+    /// What clients are told while there is maintenance.
+    pub maintenance: Option<Notice>,
+    /// Requests that run.
+    pub requests: usize,
+    /// Requests that wait for a place on the worker.
+    pub queued: usize,
+    /// How many keys there are.
+    pub keys: usize,
+}
+
+// === impl Live ===
+
+impl Live {
+    /// For a service that was started from `sources`.
+    pub fn new(app: Arc<App>, sources: Sources) -> Self {
+        let keys = Stamp::of(app.gateway.keys_file());
+        let state = Mutex::new(State { config: app.config.clone(), keys });
+        Self { app, sources, state }
+    }
+
+    /// Begins, changes or ends maintenance. It holds from the next request on.
+    pub async fn set_maintenance(&self, notice: Option<Notice>, actor: &str) {
+        let _one_at_a_time = self.state.lock().await;
+        self.switch_maintenance(notice, actor);
+    }
+
+    /// Reads the configuration and the keys again, and applies what can be applied.
+    ///
+    /// # Errors
+    /// What is wrong with them; everything stays as it was then.
+    pub async fn reload(&self, actor: &str) -> Result<Reloaded, String> {
+        let mut state = self.state.lock().await;
+        let reloaded = self.try_reload(&mut state, actor);
+        match &reloaded {
+            Ok(Reloaded { applied, restart_needed, keys }) => {
+                tracing::info!(kind = "config", actor, ?applied, ?restart_needed, keys, "configuration reloaded");
+            }
+            Err(error) => {
+                tracing::error!(kind = "config", actor, %error, "the configuration stays as it was: what was written is wrong");
+            }
+        }
+        reloaded
+    }
+
+    /// What the service is doing.
+    pub fn status(&self) -> Status {
+        Status {
+            ready: self.app.check_available().is_ok(),
+            maintenance: self.app.gateway.maintenance.notice(),
+            requests: self.app.recorder.projections().requests_in_flight(),
+            queued: self.app.gateway.limits().queue().waiting(),
+            keys: self.app.gateway.keys.count(),
+        }
+    }
+
+    /// Reads the file of keys again whenever it changes, until `stop`.
+    pub async fn watch_keys(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            let mut state = self.state.lock().await;
+            let stamp = Stamp::of(self.app.gateway.keys_file());
+            if stamp == state.keys {
+                continue;
+            }
+            // One that is wrong is told once.
+            state.keys = stamp;
+            if let Err(error) = self.read_keys("file") {
+                tracing::error!(kind = "config", %error, "the keys stay as they were");
+            }
+        }
+    }
+
+    fn try_reload(&self, state: &mut State, actor: &str) -> Result<Reloaded, String> {
+        let config = config::load(&self.sources).map_err(|mistakes| mistakes.to_string())?;
+        // Before anything is applied: all of it is right, or none of it counts.
+        file::read(self.app.gateway.keys_file()).map_err(|error| error.to_string())?;
+        let mut reloaded = Reloaded::default();
+        for (before, after) in changed_rows(&state.config, &config) {
+            if RELOADABLE.contains(&after.key.as_str()) {
+                reloaded.applied.push(after.key.clone());
+                self.tell(&after.key, before, after.value, actor);
+            } else {
+                reloaded.restart_needed.push(after.key);
+            }
+        }
+        if config.maintenance_mode != state.config.maintenance_mode {
+            self.switch_maintenance(config.maintenance_mode.then(Notice::default), actor);
+        }
+        if reloaded.applied.iter().any(|key| key != "limits.maintenance_mode") {
+            self.app.gateway.set_limits(&config);
+        }
+        state.config = Arc::new(config);
+        state.keys = Stamp::of(self.app.gateway.keys_file());
+        self.read_keys(actor)?;
+        reloaded.keys = self.app.gateway.keys.count();
+        Ok(reloaded)
+    }
+
+    fn read_keys(&self, actor: &str) -> Result<(), String> {
+        let gateway = &self.app.gateway;
+        let entries = file::read(gateway.keys_file()).map_err(|error| error.to_string())?;
+        let names = |entries: Vec<String>| entries.join(", ");
+        let (before, after) = (gateway.keys.ids(), entries.iter().map(|entry| entry.id.clone()));
+        let after: Vec<String> = self.app.config.api_key.iter().map(|_| DEFAULT_KEY.to_owned()).chain(after).collect();
+        if gateway.keys.replace(self.app.config.api_key.as_ref(), entries) {
+            self.tell("auth.keys", names(before), names(after), actor);
+        }
+        Ok(())
+    }
+
+    fn switch_maintenance(&self, notice: Option<Notice>, actor: &str) {
+        let before = self.app.gateway.maintenance.set(notice.clone());
+        if before == notice {
+            return;
+        }
+        self.record(EventBody::MaintenanceChanged {
+            on: notice.is_some(),
+            retry_after_s: notice.as_ref().map(|notice| notice.retry_after_s),
+            message: notice.and_then(|notice| notice.message),
+            actor: actor.to_owned(),
+        });
+    }
+
+    fn tell(&self, flag: &str, from: String, to: String, actor: &str) {
+        self.record(EventBody::FlagChanged { flag: flag.to_owned(), from, to, actor: actor.to_owned() });
+    }
+
+    /// In a task of its own: a journal that cannot be written is no reason to put a change off.
+    fn record(&self, body: EventBody) {
+        let recorder = self.app.recorder.clone();
+        self.app.requests.spawn(async move { recorder.record(None, body).await });
+    }
+}
+
+/// What is different in `after`: each with the value that it had before.
+fn changed_rows(before: &Config, after: &Config) -> Vec<(String, Row)> {
+    let (old, new) = (before.rows(), after.rows());
+    let value = |key: &str| old.iter().find(|row| row.key == key).map(|row| row.value.clone()).unwrap_or_default();
+    let mut changed: Vec<_> =
+        new.into_iter().map(|row| (value(&row.key), row)).filter(|(was, row)| *was != row.value).collect();
+    // Masked, a secret looks the same whatever it is.
+    let secrets = |config: &Config| {
+        [&config.api_key, &config.metrics_token, &config.upstream_api_key]
+            .map(|secret| secret.as_ref().map(|secret| secret.expose_secret().to_owned()))
+    };
+    for ((key, was), is) in
+        ["auth.api_key", "metrics.token", "upstream.api_key"].into_iter().zip(secrets(before)).zip(secrets(after))
+    {
+        if was != is && !changed.iter().any(|(_, row)| row.key == key) {
+            changed.push((String::new(), Row { key: key.to_owned(), value: String::new(), origin: String::new() }));
+        }
+    }
+    changed
+}
+
+// === impl Stamp ===
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let found = fs::metadata(path).ok()?;
+        Some(Self { inode: found.ino(), size: found.size(), modified: (found.mtime(), found.mtime_nsec()) })
+    }
+}
