@@ -17,11 +17,13 @@ use crate::admin::ControlServer;
 use crate::admin::socket::BindError;
 use crate::backend::app_server::AppServer;
 use crate::backend::app_server::catalog::{self, CatalogError};
-use crate::backend::app_server::home::{self, HomeError};
-use crate::backend::app_server::locate::{self, Codex, LocateError};
-use crate::backend::app_server::process::Spawner;
 use crate::backend::app_server::supervisor::Supervisor;
 use crate::backend::app_server::worker::WorkerPlan;
+use crate::backend::home::{self, HomeError};
+use crate::backend::locate::{self, Codex, LocateError, Wanted};
+use crate::backend::process::Spawner;
+use crate::backend::proto::Proto;
+use crate::backend::proto::session::SessionPlan;
 use crate::backend::{Backend, BackendKind};
 use crate::config::{self, Config, Sources};
 use crate::exit::Exit;
@@ -143,7 +145,7 @@ impl Service {
         }
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let hangup = signal(SignalKind::hangup())?;
-        let codex = if config.use_app_server { Some(locate(&config).await?) } else { None };
+        let codexes = Codexes::locate(&config).await?;
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
@@ -166,10 +168,7 @@ impl Service {
         let (recorder, recorder_thread) =
             Recorder::start(journal, scrubber.clone(), Projections::new(metrics), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
-        let plan = match codex {
-            Some(codex) => Some(worker_plan(&config, codex, &state_dir, recorder.clone()).await?),
-            None => None,
-        };
+        let plans = backend_plans(&config, codexes, &state_dir, &recorder).await?;
 
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let started = EventBody::ServiceStarted {
@@ -179,12 +178,11 @@ impl Service {
             config_digest: config::digest(&config),
         };
         recorder.record(None, started).await;
-        let app_server = plan.map(|plan| AppServer::new(&config, Supervisor::start(plan, stop.clone(), &tasks)));
-        let active = app_server.as_ref().map(|_| BackendKind::AppServer);
+        let backend = backend(&config, plans, &stop, &tasks);
         let app = Arc::new(App {
             gateway,
             reader: reader.clone(),
-            backend: Arc::new(Backend::new(app_server, active)),
+            backend: Arc::new(backend),
             recorder: recorder.clone(),
             scrubber,
             proof,
@@ -286,29 +284,103 @@ fn bind_remedy(kind: ErrorKind, port: u16) -> String {
     }
 }
 
-async fn locate(config: &Config) -> Result<Codex, LocateError> {
-    let path = std::env::var("PATH").unwrap_or_default();
-    locate::locate(&config.codex_bin.to_string_lossy(), &path, config.worker_startup_timeout).await
+/// The Codexes for the backends; without one there is no such backend.
+struct Codexes {
+    app_server: Option<Codex>,
+    proto: Option<Codex>,
 }
 
-async fn worker_plan(
+/// What the backends are started with.
+struct BackendPlans {
+    app_server: Option<WorkerPlan>,
+    proto: Option<SessionPlan>,
+}
+
+impl Codexes {
+    /// Finds what the configuration asks for. With the fallback in use, the app-server may be missing.
+    async fn locate(config: &Config) -> Result<Self, LocateError> {
+        let proto = match &config.codex_proto_bin {
+            Some(binary) => Some(locate(config, &locate::PROTO, binary).await?),
+            None => None,
+        };
+        if !config.use_app_server && proto.is_none() {
+            return Ok(Self { app_server: None, proto });
+        }
+        let app_server = match locate(config, &locate::APP_SERVER, &config.codex_bin).await {
+            Ok(codex) => Some(codex),
+            Err(error) if config.use_app_server => return Err(error),
+            Err(error) => {
+                no_app_server(&error);
+                None
+            }
+        };
+        Ok(Self { app_server, proto })
+    }
+}
+
+fn no_app_server(error: &dyn std::error::Error) {
+    tracing::warn!(kind = "backend", %error, "the backend app-server is not there, and cannot be switched to");
+}
+
+async fn locate(config: &Config, wanted: &'static Wanted, binary: &Path) -> Result<Codex, LocateError> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    locate::locate(wanted, &binary.to_string_lossy(), &path, config.worker_startup_timeout).await
+}
+
+async fn backend_plans(
     config: &Arc<Config>,
-    codex: Codex,
+    codexes: Codexes,
     state_dir: &StateDir,
-    recorder: Recorder,
-) -> Result<WorkerPlan, StartError> {
-    let limit = config.worker_startup_timeout;
-    let catalog = catalog::catalog(&codex, &state_dir.catalogs(), &config.codex_model, limit).await?;
+    recorder: &Recorder,
+) -> Result<BackendPlans, StartError> {
+    let Codexes { app_server, proto } = codexes;
+    if app_server.is_none() && proto.is_none() {
+        return Ok(BackendPlans { app_server: None, proto: None });
+    }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    Ok(WorkerPlan {
+    let homes = home::prepare_base(state_dir.path(), runtime.as_deref())?;
+    let (own_binary, spawner) = (std::env::current_exe()?, Spawner::new()?);
+    let proto = proto.map(|codex| SessionPlan {
         config: config.clone(),
         codex,
-        catalog,
-        homes: home::prepare_base(state_dir.path(), runtime.as_deref())?,
-        own_binary: std::env::current_exe()?,
-        spawner: Spawner::new()?,
-        recorder,
-    })
+        homes: homes.clone(),
+        own_binary: own_binary.clone(),
+        spawner: spawner.clone(),
+        recorder: recorder.clone(),
+    });
+    let Some(codex) = app_server else { return Ok(BackendPlans { app_server: None, proto }) };
+    let limit = config.worker_startup_timeout;
+    let app_server = match catalog::catalog(&codex, &state_dir.catalogs(), &config.codex_model, limit).await {
+        Ok(catalog) => {
+            let (config, recorder) = (config.clone(), recorder.clone());
+            Some(WorkerPlan { config, codex, catalog, homes, own_binary, spawner, recorder })
+        }
+        Err(error) if config.use_app_server => return Err(error.into()),
+        Err(error) => {
+            no_app_server(&error);
+            None
+        }
+    };
+    Ok(BackendPlans { app_server, proto })
+}
+
+/// The backends that there are plans for. The app-server's worker is started at once only if it is used.
+fn backend(config: &Config, plans: BackendPlans, stop: &CancellationToken, tasks: &TaskTracker) -> Backend {
+    let active = match &plans {
+        BackendPlans { app_server: Some(_), .. } if config.use_app_server => Some(BackendKind::AppServer),
+        BackendPlans { proto: Some(_), .. } => Some(BackendKind::Proto),
+        _ => None,
+    };
+    let wake = CancellationToken::new();
+    if active == Some(BackendKind::AppServer) {
+        wake.cancel();
+    }
+    let app_server = plans.app_server.map(|plan| {
+        let status = Supervisor::start(plan, wake.clone(), stop.clone(), tasks);
+        AppServer::new(config, status, wake)
+    });
+    let proto = plans.proto.map(|plan| Proto::new(plan, stop.clone(), tasks.clone()));
+    Backend::new(app_server, proto, active)
 }
 
 /// The line that tells where the service listens.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 use codex_completions_api::app::{self, Service};
-use codex_completions_api::backend::app_server::exec::WorkerExec;
+use codex_completions_api::backend::exec::WorkerExec;
 use codex_completions_api::config::{self, Config, Purpose, Sources};
 use codex_completions_api::ctl::Ctl;
 use codex_completions_api::demo;

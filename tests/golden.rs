@@ -10,13 +10,15 @@ use std::path::{Path, PathBuf};
 use codex_completions_api::backend::app_server::notifications::TurnFollower;
 use codex_completions_api::backend::app_server::protocol::InjectItems;
 use codex_completions_api::backend::app_server::turn::{thread_start, turn_start};
+use codex_completions_api::backend::proto::events::Follower;
+use codex_completions_api::backend::proto::flatten;
 use codex_completions_api::config::{self, Purpose, Sources, StopAfterTools};
 use codex_completions_api::openai::chat::Envelope;
 use codex_completions_api::openai::chat::answer::{Answer, AnswerEnd, Piece};
 use codex_completions_api::openai::chat::completion::completion;
 use codex_completions_api::openai::chat::request::ChatRequest;
 use codex_completions_api::openai::chat::stream::ChunkWriter;
-use codex_completions_api::turn::TurnPlan;
+use codex_completions_api::turn::{TurnEvent, TurnPlan};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -45,20 +47,27 @@ fn threads(frames: &[Value]) -> Vec<String> {
 
 /// What a client gets from the notifications of `thread`, in both forms.
 fn answers(frames: &[Value], thread: &str) -> String {
-    let envelope = Envelope { id: "chatcmpl-golden".to_owned(), created: 1_795_425_358, model: "m".to_owned() };
     let mut follower = TurnFollower::default();
+    let received = frames.iter().filter(|frame| frame["dir"] == "server");
+    answers_from(received.filter_map(|frame| {
+        let message = &frame["msg"];
+        let (Some(method), Some(params)) = (message["method"].as_str(), message.get("params")) else { return None };
+        if message.get("id").is_some() || params["threadId"] != *thread {
+            return None;
+        }
+        let params = RawValue::from_string(params.to_string()).expect("it was JSON");
+        follower.follow(method, &params)
+    }))
+}
+
+/// What a client gets for the events of a turn, in both forms.
+fn answers_from(events: impl Iterator<Item = TurnEvent>) -> String {
+    let envelope = Envelope { id: "chatcmpl-golden".to_owned(), created: 1_795_425_358, model: "m".to_owned() };
     let mut answer = Answer::default();
     let mut writer = ChunkWriter::new(envelope.clone(), 1, true, StopAfterTools::Burst);
     let mut stream: String = writer.open().concat();
     let mut failure = None;
-    for frame in frames.iter().filter(|frame| frame["dir"] == "server") {
-        let message = &frame["msg"];
-        let (Some(method), Some(params)) = (message["method"].as_str(), message.get("params")) else { continue };
-        if message.get("id").is_some() || params["threadId"] != *thread {
-            continue;
-        }
-        let params = RawValue::from_string(params.to_string()).expect("it was JSON");
-        let Some(event) = follower.follow(method, &params) else { continue };
+    for event in events {
         answer.follow(event);
         while let Some(piece) = answer.next_piece() {
             stream.push_str(&writer.piece(0, &piece).concat());
@@ -139,5 +148,26 @@ fn requests_become_the_recorded_frames_and_frames_these_answers() {
         }
         assert!(sent[expected.len()..].iter().all(|frame| frame["method"] == "turn/interrupt"), "{name}");
         insta::assert_snapshot!(format!("golden_{name}"), answers(&frames, thread));
+    }
+}
+
+#[test]
+fn conversations_become_the_recorded_messages_to_codex_proto_and_its_lines_these_answers() {
+    let mut cases: Vec<PathBuf> =
+        std::fs::read_dir(folder("proto")).expect("golden cases").flatten().map(|entry| entry.path()).collect();
+    cases.sort();
+    for case in cases {
+        let name = case.file_name().expect("a name").to_string_lossy().into_owned();
+        let request = std::fs::read_to_string(case.join("request.json")).expect("a request");
+        let plan = plan(&serde_json::from_str(&request).expect("JSON"));
+        let frames = lines(&case.join("transcript.jsonl"));
+        let message: Value = serde_json::from_slice(&flatten::user_input(&plan.items)).expect("it is JSON");
+        let sent: Vec<&Value> =
+            frames.iter().filter(|frame| frame["dir"] == "client").map(|frame| &frame["msg"]).collect();
+        assert_eq!(sent, [&message], "{name}");
+        let mut follower = Follower::default();
+        let received = frames.iter().filter(|frame| frame["dir"] == "server");
+        let events = received.filter_map(|frame| follower.follow(frame["msg"].to_string().as_bytes()));
+        insta::assert_snapshot!(format!("proto_{name}"), answers_from(events));
     }
 }

@@ -38,6 +38,18 @@ need_tools() {
     at_least Node.js 20.0 "${node#v}"
 }
 
+# install_codex_proto: installs what tools/codex-proto pins, unless it is there already: Codex 0.40.0, for the fallback backend. It
+# has a folder of its own because npm would link both versions as `codex`. Its install script fetches a search tool that is of no
+# use here.
+install_codex_proto() {
+    local folder=tools/codex-proto
+    if cmp -s "$folder/package-lock.json" "$folder/node_modules/.installed"; then
+        return
+    fi
+    npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error
+    cp "$folder/package-lock.json" "$folder/node_modules/.installed"
+}
+
 # install_packages prod|all: installs what package-lock.json pins, unless it is there already. prod is Codex alone; all adds
 # what the tests need.
 install_packages() {

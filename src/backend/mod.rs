@@ -4,6 +4,14 @@
 //! so that a switch disturbs nothing that runs.
 
 pub mod app_server;
+pub mod exec;
+pub mod home;
+pub mod life;
+pub mod lines;
+pub mod locate;
+pub mod process;
+pub mod proto;
+pub mod provider;
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +23,7 @@ use tokio::sync::watch;
 
 use self::app_server::AppServer;
 use self::app_server::connection::CallError;
+use self::proto::Proto;
 use crate::turn::{TurnEvent, TurnPlan};
 
 /// The kinds of backend.
@@ -22,12 +31,15 @@ use crate::turn::{TurnEvent, TurnPlan};
 pub enum BackendKind {
     /// `codex app-server`: many turns on one supervised worker.
     AppServer,
+    /// `codex proto`, the fallback: a process for each turn.
+    Proto,
 }
 
 /// The backends that are there, and which of them gets new requests.
 #[derive(Debug)]
 pub struct Backend {
     app_server: Option<AppServer>,
+    proto: Option<Proto>,
     /// `None`: the backend is disabled.
     active: watch::Sender<Option<BackendKind>>,
 }
@@ -37,6 +49,8 @@ pub struct Backend {
 pub enum Turn {
     /// On the app-server.
     AppServer(app_server::turn::Turn),
+    /// On a process of its own.
+    Proto(proto::turn::Turn),
 }
 
 /// Why a turn did not start.
@@ -48,6 +62,9 @@ pub enum TurnStartError {
     /// The worker said no, or nothing.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// Its process could not be started.
+    #[error("{0}")]
+    Process(String),
 }
 
 /// Why new requests stay where they went.
@@ -70,12 +87,26 @@ pub enum SwitchError {
 
 impl BackendKind {
     /// Every kind.
-    pub const ALL: [Self; 1] = [Self::AppServer];
+    pub const ALL: [Self; 2] = [Self::AppServer, Self::Proto];
 
     /// Its name for people and in `/healthz`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AppServer => "app-server",
+            Self::Proto => "proto",
+        }
+    }
+
+    /// The kind of the worker called `worker`: `w1`, `w2`, … are app-servers, `p1`, `p2`, … processes of `codex proto`.
+    pub fn of_worker(worker: &str) -> Self {
+        if worker.starts_with('p') { Self::Proto } else { Self::AppServer }
+    }
+
+    /// The parts of `plan` that this backend has no way to honour, by the names of their fields.
+    pub fn ignored(self, plan: &TurnPlan) -> Vec<&'static str> {
+        match self {
+            Self::AppServer => Vec::new(),
+            Self::Proto => proto::ignored(plan).collect(),
         }
     }
 
@@ -95,8 +126,8 @@ impl fmt::Display for BackendKind {
 
 impl Backend {
     /// The backends that are there. New requests go to `active`, which must be one of them; `None` refuses them all.
-    pub fn new(app_server: Option<AppServer>, active: Option<BackendKind>) -> Self {
-        Self { app_server, active: watch::Sender::new(active) }
+    pub fn new(app_server: Option<AppServer>, proto: Option<Proto>, active: Option<BackendKind>) -> Self {
+        Self { app_server, proto, active: watch::Sender::new(active) }
     }
 
     /// Where new requests go; `None` while the backend is disabled.
@@ -109,6 +140,9 @@ impl Backend {
     pub async fn set_active(&self, kind: BackendKind, limit: Duration) -> Result<Option<BackendKind>, SwitchError> {
         if !self.has(kind) {
             return Err(SwitchError::NotThere(kind));
+        }
+        if let (BackendKind::AppServer, Some(app_server)) = (kind, &self.app_server) {
+            app_server.wake();
         }
         let ready = tokio::time::timeout(limit, self.until_ready(kind)).await;
         ready.map_err(|_| SwitchError::NotReady { kind, limit })?;
@@ -124,19 +158,23 @@ impl Backend {
     pub fn is_ready(&self) -> bool {
         match self.active() {
             Some(BackendKind::AppServer) => self.app_server.as_ref().is_some_and(AppServer::is_ready),
+            // Its processes are started when they are needed.
+            Some(BackendKind::Proto) => self.proto.is_some(),
             None => false,
         }
     }
 
     /// Waits until turns can be started on `kind`; for ever, if it is not there.
     pub async fn until_ready(&self, kind: BackendKind) {
-        match (kind, &self.app_server) {
-            (BackendKind::AppServer, Some(app_server)) => app_server.until_ready().await,
-            (BackendKind::AppServer, None) => std::future::pending().await,
+        match (kind, &self.app_server, &self.proto) {
+            (BackendKind::AppServer, Some(app_server), _) => app_server.until_ready().await,
+            (BackendKind::Proto, _, Some(_)) => {}
+            _ => std::future::pending().await,
         }
     }
 
-    /// Whether a worker knows a model of that name.
+    /// Whether a worker knows a model of that name: the app-server's, even while it is not active, for `codex proto` passes on any
+    /// name and tells of none.
     pub fn knows_model(&self, model: &str) -> bool {
         self.app_server.as_ref().is_some_and(|app_server| app_server.knows_model(model))
     }
@@ -155,10 +193,16 @@ impl Backend {
                 let turns = app_server.start_turns(plan, turns, request).await?;
                 Ok(turns.into_iter().map(Turn::AppServer).collect())
             }
+            BackendKind::Proto => {
+                let proto = self.proto.as_ref().ok_or(TurnStartError::NotReady)?;
+                let turns = proto.start_turns(plan, turns, request).await?;
+                Ok(turns.into_iter().map(Turn::Proto).collect())
+            }
         }
     }
 
-    /// Frames that workers still send for `request` belong to no request from here on.
+    /// Frames that workers still send for `request` belong to no request from here on. (A process of `codex proto` is not listened
+    /// to once its turn is over.)
     pub async fn forget(&self, request: RequestId) {
         if let Some(app_server) = &self.app_server {
             app_server.forget(request).await;
@@ -168,6 +212,7 @@ impl Backend {
     fn has(&self, kind: BackendKind) -> bool {
         match kind {
             BackendKind::AppServer => self.app_server.is_some(),
+            BackendKind::Proto => self.proto.is_some(),
         }
     }
 }
@@ -179,6 +224,7 @@ impl Turn {
     pub fn worker(&self) -> &Arc<str> {
         match self {
             Self::AppServer(turn) => turn.worker(),
+            Self::Proto(turn) => turn.worker(),
         }
     }
 
@@ -186,6 +232,7 @@ impl Turn {
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<TurnEvent> {
         match self {
             Self::AppServer(turn) => turn.poll_next(cx),
+            Self::Proto(turn) => turn.poll_next(cx),
         }
     }
 
@@ -193,6 +240,7 @@ impl Turn {
     pub fn interrupt(&self) {
         match self {
             Self::AppServer(turn) => turn.interrupt(),
+            Self::Proto(turn) => turn.interrupt(),
         }
     }
 
@@ -200,6 +248,7 @@ impl Turn {
     pub fn has_ended(&self) -> bool {
         match self {
             Self::AppServer(turn) => turn.has_ended(),
+            Self::Proto(turn) => turn.has_ended(),
         }
     }
 }

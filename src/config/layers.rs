@@ -21,7 +21,6 @@ pub(super) struct Layers<'a> {
 /// Variables of today's service that this version does not read: it has yet to learn them, or needs them no longer.
 /// Deployments set them, so that they are no misspellings.
 pub(super) const WITHOUT_EFFECT: &[&str] = &[
-    "CODEX_PROTO_BIN",
     "PROXY_AUTH_LOGIN_URL",
     "PROXY_AUTH_LOGIN_URL_MODE",
     "PROXY_CODEX_WORKDIR",

@@ -244,11 +244,13 @@ settings! {
 
     /// The Codex binary: a path, or a name looked up in `PATH`.
     codex_bin: FilePath { key: "codex.bin", env: "CODEX_BIN", flag: "codex-bin", default: Text("codex") }
+    /// The Codex 0.40.0 for the fallback backend `codex proto`, which can then be switched to, and is used where `use_app_server` is `false`.
+    codex_proto_bin: Maybe<FilePath> { key: "codex.proto_bin", env: "CODEX_PROTO_BIN", default: Unset }
     /// The operator's own Codex folder, for its login; workers get a private one.
     codex_home: FilePath { key: "codex.home", env: "CODEX_HOME", default: InFolder(CODEX_FOLDER) }
     /// The model that every alias leads to unless it names another.
     codex_model: Name { key: "codex.model", env: "CODEX_MODEL", flag: "model", default: Text("gpt-5.2") }
-    /// Whether turns run on `codex app-server`; `false` disables the backend.
+    /// Whether turns run on `codex app-server`; `false` means on `codex proto` if `proto_bin` is set, and else disables the backend.
     use_app_server: Switch { key: "codex.use_app_server", env: "PROXY_USE_APP_SERVER", default: Text("true") }
     /// What commands of the worker may touch.
     sandbox_mode: SandboxMode { key: "codex.sandbox_mode", env: "PROXY_SANDBOX_MODE", default: Text("read-only") }

@@ -45,6 +45,8 @@ struct Admitted {
     plan: TurnPlan,
     choices: usize,
     rules: Arc<Rules>,
+    /// The fields without effect, whatever runs it.
+    ignored: Vec<String>,
     /// Counts it among those that run.
     running: Running,
     envelope: Envelope,
@@ -60,7 +62,7 @@ enum Form {
 
 /// Serves the request to its end.
 pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: Bytes) {
-    let Admitted { plan, choices, rules, running, envelope, form, headers } =
+    let Admitted { plan, choices, rules, mut ignored, running, envelope, form, mut headers } =
         match admit(&app, &mut exchange, &client, &body) {
             Ok(admitted) => admitted,
             Err(error) => return exchange.reject(error).await,
@@ -85,6 +87,12 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
     };
     // Asked now: a switch while it waited counts for it too.
     let Some(kind) = app.backend.active() else { return exchange.reject(ApiError::BackendDisabled).await };
+    ignored.extend(kind.ignored(&plan).into_iter().map(str::to_owned));
+    if !ignored.is_empty()
+        && let Ok(names) = HeaderValue::from_str(&ignored.join(", "))
+    {
+        headers.insert(IGNORED_PARAMS, names);
+    }
     let queue_wait_ms = (queued.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms }).await;
     let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
@@ -155,13 +163,8 @@ fn admit(app: &App, exchange: &mut Exchange, client: &Client, body: &[u8]) -> Re
         rate_left(&mut headers, left);
     }
     output::announce(&mut headers, &rules.output);
-    if !request.ignored.is_empty()
-        && let Ok(names) = HeaderValue::from_str(&request.ignored.join(", "))
-    {
-        headers.insert(IGNORED_PARAMS, names);
-    }
-    let (choices, rules) = (request.n, Arc::new(rules));
-    Ok(Admitted { choices, rules, plan: request.plan(&model, effort), running, envelope, form, headers })
+    let (choices, rules, ignored) = (request.n, Arc::new(rules), request.ignored.clone());
+    Ok(Admitted { plan: request.plan(&model, effort), choices, rules, ignored, running, envelope, form, headers })
 }
 
 /// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.

@@ -378,7 +378,9 @@ impl From<TurnStartError> for ApiError {
     fn from(error: TurnStartError) -> Self {
         match error {
             // A worker that is not ready now was there when the request was admitted.
-            TurnStartError::NotReady | TurnStartError::Call(CallError::Exited { .. }) => Self::WorkerExited,
+            TurnStartError::NotReady | TurnStartError::Process(_) | TurnStartError::Call(CallError::Exited { .. }) => {
+                Self::WorkerExited
+            }
             TurnStartError::Call(CallError::TimedOut { .. }) => Self::RequestTimeout,
             TurnStartError::Call(CallError::Rpc(error)) => {
                 Self::Rpc { code: error.code.to_string(), message: error.message }

@@ -91,6 +91,10 @@ fn reason(app: &App, status: &Status) -> &'static str {
     if app.backend.active().is_none() {
         return "app_server_disabled";
     }
+    if !uses_app_server(app) {
+        // No process is waited for: each is started for its turn.
+        return if app.recorder.is_healthy() { "handshake_complete" } else { "journal_unavailable" };
+    }
     match status.state {
         // Its output has ended, and its exit is about to be noticed.
         WorkerState::Ready if status.usable().is_none() => "worker_exit",

@@ -9,6 +9,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::FinishedRequest;
+use crate::backend::BackendKind;
 
 const REQUESTS: &str = "codex_proxy_requests_total";
 const HTTP_RESPONSES: &str = "codex_proxy_http_responses_total";
@@ -153,12 +154,15 @@ impl Metrics {
             counter!(REQUESTS, "route" => route, "stream" => stream, "outcome" => end.outcome.as_str()).increment(1);
             let (method, status) = (within(&started.method, &METHODS), within(&status, &STATUSES));
             counter!(HTTP_RESPONSES, "route" => route, "method" => method, "status" => status).increment(1);
-            histogram!(REQUEST_DURATION, "route" => route, "stream" => stream, "backend" => "app_server")
+            let backend = match end.worker.as_deref().map(BackendKind::of_worker) {
+                Some(BackendKind::Proto) => "proto",
+                Some(BackendKind::AppServer) | None => "app_server",
+            };
+            histogram!(REQUEST_DURATION, "route" => route, "stream" => stream, "backend" => backend)
                 .record(end.duration_ms / 1e3);
             let model = self.model(end.model.as_deref());
             if let Some(ttft_ms) = end.ttft_ms {
-                histogram!(TIME_TO_FIRST_TOKEN, "model" => model.clone(), "backend" => "app_server")
-                    .record(ttft_ms / 1e3);
+                histogram!(TIME_TO_FIRST_TOKEN, "model" => model.clone(), "backend" => backend).record(ttft_ms / 1e3);
             }
             if let Some(tokens) = end.tokens {
                 let counts = [tokens.input, tokens.cached, tokens.output, tokens.reasoning];
@@ -171,6 +175,9 @@ impl Metrics {
 
     pub(super) fn on_event(&self, body: &EventBody) {
         self.with(|| match body {
+            // The measures of workers are those of the app-server's: the others come and go with their turns.
+            EventBody::WorkerSpawned { worker, .. } | EventBody::WorkerExited { worker, .. }
+                if BackendKind::of_worker(worker) == BackendKind::Proto => {}
             EventBody::WorkerSpawned { .. } => {
                 worker_state("handshaking");
                 gauge!(WORKER_BACKOFF).set(0);

@@ -75,6 +75,24 @@ struct Notification<'a> {
     params: &'a RawValue,
 }
 
+/// What ends the texts of a `codex proto` process: they come again, whole.
+const PROTO_ENDS: [&str; 3] = [r#""type":"agent_message""#, r#""type":"agent_reasoning""#, r#""type":"task_complete""#];
+
+/// A line of a `codex proto` process.
+#[derive(Deserialize)]
+struct ProtoLine<'a> {
+    #[serde(borrow)]
+    msg: ProtoMessage<'a>,
+}
+
+#[derive(Deserialize)]
+struct ProtoMessage<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    delta: &'a RawValue,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DeltaParams<'a> {
@@ -179,6 +197,8 @@ impl<'a> Content<'a> {
             self.deltas.extend(item_delta(worker, frame));
         } else if open && frame.contains("/completed\"") {
             self.ends.extend(end_of_item_or_turn(frame));
+        } else if open && PROTO_ENDS.iter().any(|kind| frame.contains(kind)) {
+            self.ends.push(End::Worker { worker });
         }
     }
 
@@ -222,11 +242,18 @@ impl<'a> Content<'a> {
 }
 
 fn item_delta<'a>(worker: &'a str, frame: &'a str) -> Option<Delta<'a>> {
-    let Notification { method, params } = serde_json::from_str(frame).ok()?;
+    let Ok(Notification { method, params }) = serde_json::from_str(frame) else { return proto_delta(worker, frame) };
     let DeltaParams { thread_id: thread, item_id: item, summary_index, content_index, delta } =
         serde_json::from_str(params.get()).ok()?;
     let part = summary_index.or(content_index);
     Delta::new(frame, StreamId::Item { worker: worker.into(), thread, item, method, part }, Some(delta))
+}
+
+/// A process of `codex proto` runs one turn and writes one text at a time.
+fn proto_delta<'a>(worker: &'a str, frame: &'a str) -> Option<Delta<'a>> {
+    let ProtoLine { msg: ProtoMessage { kind: method, delta } } = serde_json::from_str(frame).ok()?;
+    let (thread, item) = (Cow::Borrowed(""), Cow::Borrowed(""));
+    Delta::new(frame, StreamId::Item { worker: worker.into(), thread, item, method, part: None }, Some(delta))
 }
 
 fn end_of_item_or_turn(frame: &str) -> Option<End<'_>> {
@@ -318,6 +345,16 @@ mod tests {
         };
         let deltas = Content::of(body, true).deltas.into_iter();
         deltas.map(|delta| (delta.text.into_owned(), bytes[delta.range].to_owned())).collect()
+    }
+
+    #[test]
+    fn the_delta_of_a_proto_process_is_found_and_the_whole_text_ends_it() {
+        let body = frame(r#"{"id":"1","msg":{"type":"agent_message_delta","delta":"a\n"}}"#);
+        assert_eq!(texts(&body), [("a\n".to_owned(), r"a\n".to_owned())]);
+        let whole = frame(r#"{"id":"1","msg":{"type":"agent_message","message":"a\n"}}"#);
+        let content = Content::of(&whole, true);
+        assert_eq!(content.ends, [End::Worker { worker: "w1" }]);
+        assert!(content.ends[0].ends(&Content::of(&body, true).deltas[0].stream));
     }
 
     #[test]

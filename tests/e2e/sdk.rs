@@ -8,7 +8,10 @@ use crate::support::{KEY, PATIENCE, Proxy};
 
 /// Runs one scenario of one SDK against a proxy of its own.
 async fn scenario(program: PathBuf, script: &str, name: &str) {
-    let proxy = Proxy::start().await;
+    scenario_against(Proxy::start().await, program, script, name).await;
+}
+
+async fn scenario_against(proxy: Proxy, program: PathBuf, script: &str, name: &str) {
     let stub = proxy.model().base_url();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/sdk").join(script);
     let run = Command::new(&program)
@@ -64,3 +67,17 @@ macro_rules! scenarios {
 }
 
 scenarios! { text unicode tools parallel n3 usage errors cut cancel models system }
+
+/// On the fallback.
+mod proto {
+    use super::{node, python, scenario_against};
+    use crate::proto::proxy;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_smoke_test_passes() {
+        for name in ["text", "unicode", "usage"] {
+            scenario_against(proxy().await, python(), "python/scenarios.py", name).await;
+            scenario_against(proxy().await, node(), "node/scenarios.mjs", name).await;
+        }
+    }
+}

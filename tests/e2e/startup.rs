@@ -58,6 +58,14 @@ async fn with_a_codex_that_is_too_old() {
 }
 
 #[tokio::test]
+async fn with_a_fallback_of_another_version() {
+    let state = tempfile::tempdir().unwrap();
+    let current = crate::support::codex();
+    let failure = fails(&state, &[], &[("CODEX_PROTO_BIN", current.to_str())]).await;
+    says(&failure, 69, &["codex proto", "0.40.0", "CODEX_PROTO_BIN"]);
+}
+
+#[tokio::test]
 async fn without_a_key() {
     let state = tempfile::tempdir().unwrap();
     let failure = fails(&state, &[], &[("PROXY_API_KEY", None)]).await;

@@ -191,6 +191,18 @@ pub(crate) fn codex() -> PathBuf {
     codex
 }
 
+/// The Codex 0.40.0 that `./check` installs.
+pub(crate) fn codex_proto() -> PathBuf {
+    let installed = || Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/codex-proto/node_modules/.bin/codex");
+    let codex = std::env::var_os("CODEX_PROTO_BIN").map_or_else(installed, PathBuf::from);
+    assert!(
+        codex.exists(),
+        "no Codex 0.40.0 at {}: run ./check once, it installs what the tests need",
+        codex.display()
+    );
+    codex
+}
+
 /// A binary of the package `tools`, built beside `codex-proxy`.
 pub(crate) fn tool(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_BIN_EXE_codex-proxy")).with_file_name(name);

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::locate::Codex;
-use super::process;
+use crate::backend::locate::Codex;
+use crate::backend::process;
 
 /// Fields that make Codex add tools or text.
 const DROPPED: [&str; 9] = [

@@ -17,8 +17,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::codec::{self, Incoming, Line, LineDecoder, RpcError};
+use super::codec::{self, Incoming, RpcError};
 use super::protocol::{Address, ThreadStart, ThreadStarted, TurnInterrupt, TurnStarted};
+use crate::backend::lines::{Line, LineDecoder};
 use crate::record::Recorder;
 
 /// A handle to a worker's stdio. Clones share it.
@@ -370,12 +371,7 @@ impl<R: AsyncRead + Unpin> Actor<R> {
     }
 
     async fn on_line(&mut self, line: Line) {
-        let line = match line {
-            Line::Whole(line) => line,
-            Line::TooLong { length } => {
-                Bytes::from(format!("[a line of {length} bytes was thrown away: the limit is {}]", codec::MAX_LINE))
-            }
-        };
+        let line = line.into_bytes();
         match Incoming::parse(&line) {
             Some(Incoming::Response { id, result }) => {
                 let result = result.map(RawValue::to_owned);

@@ -1,18 +1,15 @@
 //! The `codex app-server` backend: many turns side by side on one supervised worker.
 //!
-//! [`codec`] frames, [`protocol`] types, [`connection`] converses, [`notifications`] interprets; [`locate`], [`catalog`],
-//! [`home`], [`exec`] and [`process`] bring a process up, [`worker`] is one that answers, [`supervisor`] keeps it so.
+//! [`codec`] frames, [`protocol`] types, [`connection`] converses, [`notifications`] interprets; [`catalog`] and
+//! [`settings`] say how a process is brought up, [`worker`] is one that answers, [`supervisor`] keeps it so.
 
 pub mod backoff;
 pub mod catalog;
 pub mod codec;
 pub mod connection;
-pub mod exec;
-pub mod home;
-pub mod locate;
 pub mod notifications;
-pub mod process;
 pub mod protocol;
+pub mod settings;
 pub mod supervisor;
 pub mod turn;
 pub mod worker;
@@ -21,6 +18,7 @@ use std::time::Duration;
 
 use journal::RequestId;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use self::supervisor::Status;
 use self::turn::Turn;
@@ -32,6 +30,7 @@ use crate::turn::TurnPlan;
 #[derive(Debug)]
 pub struct AppServer {
     status: watch::Receiver<Status>,
+    wake: CancellationToken,
     sandbox: String,
     call_timeout: Duration,
 }
@@ -39,9 +38,15 @@ pub struct AppServer {
 // === impl AppServer ===
 
 impl AppServer {
-    /// A backend on the worker that `status` tells of.
-    pub fn new(config: &Config, status: watch::Receiver<Status>) -> Self {
-        Self { status, sandbox: config.sandbox_mode.to_string(), call_timeout: config.worker_request_timeout }
+    /// A backend on the worker that `status` tells of; the first one is started when `wake` is cancelled.
+    pub fn new(config: &Config, status: watch::Receiver<Status>, wake: CancellationToken) -> Self {
+        let (sandbox, call_timeout) = (config.sandbox_mode.to_string(), config.worker_request_timeout);
+        Self { status, wake, sandbox, call_timeout }
+    }
+
+    /// Has the worker started, if it never was.
+    pub fn wake(&self) {
+        self.wake.cancel();
     }
 
     /// What is known of the worker right now.

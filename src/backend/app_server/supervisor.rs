@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 
 use super::backoff::Backoff;
 use super::connection::Connection;
-use super::worker::{self, Worker, WorkerPlan};
+use super::worker::{Worker, WorkerPlan};
+use crate::backend::life::exited;
 
 /// What is known of the worker right now.
 #[derive(Debug, Clone, Default)]
@@ -87,6 +88,7 @@ pub struct Supervisor {
     plan: WorkerPlan,
     backoff: Backoff,
     status: watch::Sender<Status>,
+    wake: CancellationToken,
     stop: CancellationToken,
     started: u64,
     /// Failures since a worker last stayed up; [`Status`] shows none as soon as one is ready.
@@ -111,16 +113,25 @@ impl Status {
 // === impl Supervisor ===
 
 impl Supervisor {
-    /// Starts supervising on `tasks`, until `stop` is cancelled.
-    pub fn start(plan: WorkerPlan, stop: CancellationToken, tasks: &TaskTracker) -> watch::Receiver<Status> {
+    /// Starts supervising on `tasks`, from when `wake` is cancelled until `stop` is.
+    pub fn start(
+        plan: WorkerPlan,
+        wake: CancellationToken,
+        stop: CancellationToken,
+        tasks: &TaskTracker,
+    ) -> watch::Receiver<Status> {
         let config = &plan.config;
         let backoff = Backoff::new(config.worker_backoff_initial, config.worker_backoff_max, config.worker_restart_max);
         let (status, watcher) = watch::channel(Status::default());
-        tasks.spawn(Self { plan, backoff, status, stop, started: 0, failures: 0 }.run());
+        tasks.spawn(Self { plan, backoff, status, wake, stop, started: 0, failures: 0 }.run());
         watcher
     }
 
     async fn run(mut self) {
+        tokio::select! {
+            () = self.wake.cancelled() => {}
+            () = self.stop.cancelled() => {}
+        }
         while !self.stop.is_cancelled() {
             self.status.send_modify(|status| {
                 status.state = WorkerState::Starting;
@@ -178,7 +189,7 @@ impl Supervisor {
             Some(exit) => exit,
             None => worker.stop(grace).await.ok(),
         };
-        let event = worker::exited(&name, exit, expected, spawned_at);
+        let event = exited(&name, exit, expected, spawned_at);
         let last_exit = match &event {
             EventBody::WorkerExited { code, signal, .. } => {
                 Some(LastExit { at: Timestamp::now(), code: *code, signal: *signal })

@@ -1,25 +1,24 @@
 //! One worker: a `codex app-server` process that was started, shaken hands with, and takes turns until it ends.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use journal::EventBody;
-use secrecy::ExposeSecret;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{CallError, Connection};
-use super::exec::WorkerExec;
-use super::home::{self, HomeError, UPSTREAM_KEY_VARIABLE, WorkerHome};
-use super::locate::Codex;
-use super::process::{self, Process, Spawner};
 use super::protocol::{Initialize, Initialized, ModelList, ModelPage};
+use super::settings;
+use crate::backend::exec::WorkerExec;
+use crate::backend::home::{HomeError, WorkerHome};
+use crate::backend::life::{exited, record_stderr};
+use crate::backend::locate::Codex;
+use crate::backend::process::{self, Process, Spawner};
 use crate::config::Config;
 use crate::record::Recorder;
 
@@ -136,7 +135,9 @@ impl Worker {
 
     /// Starts the process and listens to it.
     async fn spawn(plan: &WorkerPlan, name: Arc<str>) -> Result<(Self, Arc<Mutex<String>>), StartError> {
-        let home = WorkerHome::create(&plan.homes, &name, &plan.config, &plan.catalog)?;
+        let home = WorkerHome::create(&plan.homes, &name, &plan.config)?;
+        let catalog = home.write("catalog.json", &plan.catalog)?;
+        home.write("config.toml", &settings::config_toml(&plan.config, &catalog))?;
         let spawned_at = Instant::now();
         let (process, pipes) = plan
             .spawner
@@ -220,18 +221,6 @@ impl Worker {
     }
 }
 
-/// `worker.exited` for a worker that ran since `spawned_at`.
-pub fn exited(worker: &str, status: Option<ExitStatus>, expected: bool, spawned_at: Instant) -> EventBody {
-    use std::os::unix::process::ExitStatusExt;
-    EventBody::WorkerExited {
-        worker: worker.to_owned(),
-        code: status.and_then(|status| status.code()),
-        signal: status.and_then(|status| status.signal()),
-        expected,
-        uptime_ms: spawned_at.elapsed().as_secs_f64() * 1e3,
-    }
-}
-
 fn unhealthy(worker: &str, error: &StartError) -> EventBody {
     let reason = match error {
         StartError::Home(_) | StartError::Spawn { .. } => "start_failed",
@@ -244,41 +233,8 @@ fn unhealthy(worker: &str, error: &StartError) -> EventBody {
 }
 
 fn command(plan: &WorkerPlan, home: &WorkerHome) -> Command {
-    let config = &plan.config;
-    let mut writable = vec![home.codex_home(), home.working_folder(), home.temporary_folder()];
-    if config.upstream_base_url.is_none() {
-        writable.push(home::operator_login(config));
-    }
-    let readable: Vec<PathBuf> =
-        ["SSL_CERT_FILE", "SSL_CERT_DIR"].iter().filter_map(std::env::var_os).map(PathBuf::from).collect();
-    let codex: [OsString; 2] = [plan.codex.binary.clone().into(), "app-server".into()];
+    let arguments = WorkerExec::new(&home.writable(&plan.config), &plan.codex.binary, &["app-server"]).arguments();
     let mut command = process::command(&plan.own_binary);
+    home.furnish(command.args(arguments), &plan.config);
     command
-        .args(WorkerExec::arguments(&writable, &readable, &codex))
-        .current_dir(home.working_folder())
-        .env("NO_COLOR", "1")
-        .env("HOME", home.codex_home())
-        .env("TMPDIR", home.temporary_folder())
-        .env("SQLITE_TMPDIR", home.temporary_folder())
-        .env("CODEX_HOME", home.codex_home());
-    if let Some(key) = &config.upstream_api_key {
-        command.env(UPSTREAM_KEY_VARIABLE, key.expose_secret());
-    }
-    command
-}
-
-async fn record_stderr(
-    stderr: impl AsyncRead + Unpin,
-    worker: String,
-    recorder: Recorder,
-    last_words: Arc<Mutex<String>>,
-) {
-    let mut lines = BufReader::new(stderr).split(b'\n');
-    while let Ok(Some(line)) = lines.next_segment().await {
-        let line = String::from_utf8_lossy(line.trim_ascii_end()).into_owned();
-        if !line.is_empty() {
-            last_words.lock().expect("no holder of this lock can panic").clone_from(&line);
-            recorder.record(None, EventBody::WorkerStderr { worker: worker.clone(), line }).await;
-        }
-    }
 }

@@ -4,15 +4,14 @@
 //! memory where there is some, belongs to one worker, is wiped when the worker ends, and what a crash left is swept at
 //! the next start.
 
-use std::fmt::Write as _;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
+use secrecy::ExposeSecret;
+use tokio::process::Command;
+
 use crate::config::Config;
 use crate::private_folder;
-
-/// The name of the provider in the generated `config.toml`.
-const PROVIDER: &str = "proxy";
 
 /// The variable through which the upstream's key reaches the worker.
 pub const UPSTREAM_KEY_VARIABLE: &str = "CODEX_PROXY_UPSTREAM_API_KEY";
@@ -78,12 +77,8 @@ fn sweep(base: &Path) {
 // === impl WorkerHome ===
 
 impl WorkerHome {
-    /// Makes the folders of the worker called `worker` under `base` and writes its configuration.
-    pub fn create(base: &Path, worker: &str, config: &Config, catalog: &str) -> Result<Self, HomeError> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |source| HomeError { path, source }
-        };
+    /// Makes the folders of the worker called `worker` under `base`. Without an upstream of its own it gets the operator's login.
+    pub fn create(base: &Path, worker: &str, config: &Config) -> Result<Self, HomeError> {
         // Made at the start, but such places are cleaned behind our back: at a logout, for one.
         private_folder::make(base).map_err(failed(base))?;
         let home = Self { root: base.join(format!("{}-{worker}", std::process::id())) };
@@ -92,16 +87,42 @@ impl WorkerHome {
         for folder in [home.codex_home(), home.working_folder(), home.temporary_folder()] {
             create_private(&folder).map_err(failed(&folder))?;
         }
-        let catalog_file = home.codex_home().join("catalog.json");
-        std::fs::write(&catalog_file, catalog).map_err(failed(&catalog_file))?;
-        let config_file = home.codex_home().join("config.toml");
-        std::fs::write(&config_file, config_toml(config, &catalog_file)).map_err(failed(&config_file))?;
         if config.upstream_base_url.is_none() {
             // A link, because Codex rewrites the file in place when it refreshes its tokens.
             let link = home.codex_home().join("auth.json");
             symlink(operator_login(config), &link).map_err(failed(&link))?;
         }
         Ok(home)
+    }
+
+    /// Writes the file `name` into the worker's `CODEX_HOME` and returns its path.
+    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, HomeError> {
+        let path = self.codex_home().join(name);
+        std::fs::write(&path, text).map_err(failed(&path))?;
+        Ok(path)
+    }
+
+    /// The folders and files that the worker may change.
+    pub fn writable(&self, config: &Config) -> Vec<PathBuf> {
+        let mut writable = vec![self.codex_home(), self.working_folder(), self.temporary_folder()];
+        if config.upstream_base_url.is_none() {
+            writable.push(operator_login(config));
+        }
+        writable
+    }
+
+    /// Lets `command` live here: its folders, and the upstream's key.
+    pub fn furnish(&self, command: &mut Command, config: &Config) {
+        command
+            .current_dir(self.working_folder())
+            .env("NO_COLOR", "1")
+            .env("HOME", self.codex_home())
+            .env("TMPDIR", self.temporary_folder())
+            .env("SQLITE_TMPDIR", self.temporary_folder())
+            .env("CODEX_HOME", self.codex_home());
+        if let Some(key) = &config.upstream_api_key {
+            command.env(UPSTREAM_KEY_VARIABLE, key.expose_secret());
+        }
     }
 
     /// The worker's `CODEX_HOME`.
@@ -128,96 +149,19 @@ impl Drop for WorkerHome {
     }
 }
 
+fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> HomeError {
+    let path = path.to_owned();
+    move |source| HomeError { path, source }
+}
+
 /// The operator's own login, which a worker without an upstream of its own uses.
-pub fn operator_login(config: &Config) -> PathBuf {
+fn operator_login(config: &Config) -> PathBuf {
     config.codex_home.join("auth.json")
 }
 
 fn create_private(path: &Path) -> std::io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
-
-/// The worker's `config.toml`: every feature off that adds to a request or reaches for the machine. What each line is good
-/// for was found with Codex 0.169.0; unknown keys are ignored by other versions.
-fn config_toml(config: &Config, catalog: &Path) -> String {
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let mut text = format!(
-        "model_catalog_json = {}\nmodel = {}\nmodel_provider = \"{PROVIDER}\"\n{FIXED}\n[model_providers.{PROVIDER}]\n",
-        quoted(&catalog.to_string_lossy()),
-        quoted(&config.codex_model),
-    );
-    match &config.upstream_base_url {
-        Some(url) => {
-            let _ = writeln!(text, "name = \"upstream\"\nbase_url = {}", quoted(url));
-            if config.upstream_api_key.is_some() {
-                let _ = writeln!(text, "env_key = \"{UPSTREAM_KEY_VARIABLE}\"");
-            }
-        }
-        None => text.push_str("name = \"OpenAI\"\nrequires_openai_auth = true\n"),
-    }
-    text.push_str(PROVIDER_FIXED);
-    text
-}
-
-const FIXED: &str = r#"approval_policy = "never"
-sandbox_mode = "read-only"
-check_for_update_on_startup = false
-web_search = "disabled"
-project_doc_max_bytes = 0
-# Above about 10,000 tokens Codex would cut tool results in the middle.
-tool_output_token_limit = 10000000
-include_permissions_instructions = false
-include_apps_instructions = false
-include_environment_context = false
-include_collaboration_mode_instructions = false
-
-[features]
-shell_tool = false
-apps = false
-plugins = false
-unified_exec = false
-goals = false
-view_image = false
-skill_search = false
-hooks = false
-image_generation = false
-tool_suggest = false
-sleep_tool = false
-memories = false
-browser_use = false
-computer_use = false
-in_app_browser = false
-remote_plugin = false
-workspace_dependencies = false
-enable_request_compression = false
-shell_snapshot = false
-
-[tools.experimental_request_user_input]
-enabled = false
-
-[agents]
-enabled = false
-
-[skills]
-include_instructions = false
-
-[skills.bundled]
-enabled = false
-
-[analytics]
-enabled = false
-
-[history]
-persistence = "none"
-"#;
-
-/// No retries inside Codex: one after the first delta would repeat text that the client already has.
-const PROVIDER_FIXED: &str = r#"wire_api = "responses"
-request_max_retries = 0
-stream_max_retries = 0
-stream_idle_timeout_ms = 300000
-supports_websockets = false
-"#;
 
 #[cfg(test)]
 mod tests {

@@ -20,6 +20,9 @@ pub struct WorkerExec {
     /// A folder that the worker may read although it lies outside of the system's own.
     #[arg(long = "readable")]
     readable: Vec<PathBuf>,
+    /// The worker may run nothing but itself, and does not start where the kernel cannot see to that.
+    #[arg(long)]
+    runs_only_itself: bool,
     /// The program and its arguments.
     #[arg(last = true, required = true)]
     command: Vec<OsString>,
@@ -44,17 +47,41 @@ const SYSTEM_FOLDERS: [&str; 12] = [
 // === impl WorkerExec ===
 
 impl WorkerExec {
-    /// The arguments that make `codex-proxy` run `command` with these bounds.
-    pub fn arguments(writable: &[PathBuf], readable: &[PathBuf], command: &[OsString]) -> Vec<OsString> {
+    /// Bounds for the program `binary`: it may change `writable`, and read the system and this process's certificates.
+    pub fn new(writable: &[PathBuf], binary: &Path, arguments: &[&str]) -> Self {
+        Self {
+            parent: std::process::id().cast_signed(),
+            writable: writable.to_owned(),
+            readable: ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+                .iter()
+                .filter_map(std::env::var_os)
+                .map(PathBuf::from)
+                .collect(),
+            runs_only_itself: false,
+            command: std::iter::once(binary.into()).chain(arguments.iter().map(Into::into)).collect(),
+        }
+    }
+
+    /// The same, and it may run nothing but itself.
+    #[must_use]
+    pub fn running_only_itself(self) -> Self {
+        Self { runs_only_itself: true, ..self }
+    }
+
+    /// The arguments that make `codex-proxy` run the program with these bounds.
+    pub fn arguments(self) -> Vec<OsString> {
         let mut arguments: Vec<OsString> =
-            vec!["worker-exec".into(), "--parent".into(), std::process::id().to_string().into()];
-        for (flag, paths) in [("--writable", writable), ("--readable", readable)] {
+            vec!["worker-exec".into(), "--parent".into(), self.parent.to_string().into()];
+        for (flag, paths) in [("--writable", self.writable), ("--readable", self.readable)] {
             for path in paths {
                 arguments.extend([flag.into(), path.into()]);
             }
         }
+        if self.runs_only_itself {
+            arguments.push("--runs-only-itself".into());
+        }
         arguments.push("--".into());
-        arguments.extend_from_slice(command);
+        arguments.extend(self.command);
         arguments
     }
 
@@ -63,8 +90,11 @@ impl WorkerExec {
         if let Err(error) = self.die_with_parent() {
             return error;
         }
-        if let Err(error) = self.restrict_files() {
-            return std::io::Error::other(format!("Landlock refused the rules: {error}"));
+        match self.restrict_files() {
+            Ok(true) => {}
+            Ok(false) if !self.runs_only_itself => {}
+            Ok(false) => return std::io::Error::other("without Landlock, the worker could run any program"),
+            Err(error) => return std::io::Error::other(format!("Landlock refused the rules: {error}")),
         }
         let (program, arguments) = self.command.split_first().expect("clap requires at least one");
         Command::new(program).args(arguments).exec()
@@ -85,25 +115,31 @@ impl WorkerExec {
         Ok(())
     }
 
-    /// Best effort by design: a kernel without Landlock enforces nothing, and Codex runs as it would without us.
+    /// Best effort by design: a kernel without Landlock enforces nothing, and Codex runs as it would without us. Says whether
+    /// anything is enforced.
     #[cfg(target_os = "linux")]
-    fn restrict_files(&self) -> Result<(), landlock::RulesetError> {
-        use landlock::{ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, path_beneath_rules};
+    fn restrict_files(&self) -> Result<bool, landlock::RulesetError> {
+        use landlock::path_beneath_rules;
+        use landlock::{ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus};
         let abi = ABI::V3;
-        let program_folder = self.command.first().and_then(|program| Path::new(program).parent());
+        let program = self.command.first().map(Path::new);
+        let runnable = if self.runs_only_itself { program } else { program.and_then(Path::parent) };
+        let read = AccessFs::from_read(abi);
+        let read_system = if self.runs_only_itself { read & !AccessFs::Execute } else { read };
         let readable = SYSTEM_FOLDERS.iter().map(Path::new).chain(self.readable.iter().map(PathBuf::as_path));
-        Ruleset::default()
+        let status = Ruleset::default()
             .handle_access(AccessFs::from_all(abi))?
             .create()?
-            .add_rules(path_beneath_rules(readable.chain(program_folder), AccessFs::from_read(abi)))?
+            .add_rules(path_beneath_rules(readable, read_system))?
+            .add_rules(path_beneath_rules(runnable, read))?
             .add_rules(path_beneath_rules(["/dev"], AccessFs::from_file(abi)))?
             .add_rules(path_beneath_rules(&self.writable, AccessFs::from_all(abi)))?
             .restrict_self()?;
-        Ok(())
+        Ok(status.ruleset != RulesetStatus::NotEnforced)
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn restrict_files(&self) -> std::io::Result<()> {
-        Ok(())
+    fn restrict_files(&self) -> std::io::Result<bool> {
+        Ok(false)
     }
 }

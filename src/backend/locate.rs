@@ -10,11 +10,39 @@ use std::time::Duration;
 
 use super::process;
 
-/// The npm command that installs the version this service is tested with.
-pub const INSTALL_COMMAND: &str = "npm install @openai/codex@0.169.0";
+/// Which Codex is wanted, and what an operator must know to provide it.
+#[derive(Debug)]
+pub struct Wanted {
+    /// What names the binary.
+    setting: &'static str,
+    /// The npm command that installs the version this service is tested with.
+    pub install: &'static str,
+    /// The first version that will do.
+    oldest: Version,
+    /// The first version after it that will not.
+    too_new: Version,
+    /// What is wrong with the others.
+    complaint: &'static str,
+}
 
-/// The first version whose app-server has `thread/inject_items` as used here.
-pub const OLDEST_VERSION: Version = Version { major: 0, minor: 140, patch: 0 };
+/// The Codex for the backend `app-server`: from the first version whose app-server has `thread/inject_items` as used here.
+pub const APP_SERVER: Wanted = Wanted {
+    setting: "CODEX_BIN (--codex-bin)",
+    install: "npm install @openai/codex@0.169.0",
+    oldest: Version { major: 0, minor: 140, patch: 0 },
+    too_new: Version { major: u32::MAX, minor: 0, patch: 0 },
+    complaint: "whose app-server has no thread/inject_items: versions from 0.140.0 work, 0.169.0 is tested",
+};
+
+/// The Codex for the backend `proto`, whose protocol changed from release to release. Its install script fetches a search tool
+/// that is of no use here.
+pub const PROTO: Wanted = Wanted {
+    setting: "CODEX_PROTO_BIN",
+    install: "npm install --ignore-scripts @openai/codex@0.40.0",
+    oldest: Version { major: 0, minor: 40, patch: 0 },
+    too_new: Version { major: 0, minor: 41, patch: 0 },
+    complaint: "whose `codex proto` is another, if it has one at all: 0.40.0 is the version that works",
+};
 
 /// A Codex that can be started.
 #[derive(Debug, Clone)]
@@ -38,24 +66,30 @@ pub struct Version {
 pub enum LocateError {
     /// Nothing there.
     #[error(
-        "no Codex found: looked for {}.\nInstall it with `{INSTALL_COMMAND}`, or set CODEX_BIN (--codex-bin) to its path.",
-        list(looked_for)
+        "no Codex found: looked for {}.\nInstall it with `{}`, or set {} to its path.",
+        list(looked_for), wanted.install, wanted.setting
     )]
     NotFound {
+        /// What was wanted.
+        wanted: &'static Wanted,
         /// Every path that was tried.
         looked_for: Vec<PathBuf>,
     },
     /// The file is there and cannot be used.
-    #[error("{} does not work as Codex: {detail}.\nInstall Codex with `{INSTALL_COMMAND}`, or set CODEX_BIN (--codex-bin) to its path.", binary.display())]
+    #[error("{} does not work as Codex: {detail}.\nInstall Codex with `{}`, or set {} to its path.", binary.display(), wanted.install, wanted.setting)]
     Unusable {
+        /// What was wanted.
+        wanted: &'static Wanted,
         /// The file.
         binary: PathBuf,
         /// What happened when it was asked for its version.
         detail: String,
     },
-    /// Its app-server cannot do what is needed.
-    #[error("{} is Codex {version}, whose app-server has no thread/inject_items: versions from {OLDEST_VERSION} work, 0.169.0 is tested.\nInstall it with `{INSTALL_COMMAND}`, or set CODEX_BIN (--codex-bin) to another binary.", binary.display())]
-    TooOld {
+    /// It cannot do what is needed.
+    #[error("{} is Codex {version}, {}.\nInstall it with `{}`, or set {} to another binary.", binary.display(), wanted.complaint, wanted.install, wanted.setting)]
+    Unsuitable {
+        /// What was wanted.
+        wanted: &'static Wanted,
         /// The file.
         binary: PathBuf,
         /// Its version.
@@ -64,8 +98,8 @@ pub enum LocateError {
 }
 
 /// Finds `name` (a path, or a name to look up in `path`) and asks it for its version, waiting at most `limit`.
-pub async fn locate(name: &str, path: &str, limit: Duration) -> Result<Codex, LocateError> {
-    let found = find(name, path)?;
+pub async fn locate(wanted: &'static Wanted, name: &str, path: &str, limit: Duration) -> Result<Codex, LocateError> {
+    let found = find(name, path).map_err(|looked_for| LocateError::NotFound { wanted, looked_for })?;
     let binary = native_binary(&found).unwrap_or(found);
     let output = process::command(&binary)
         .arg("--version")
@@ -74,7 +108,7 @@ pub async fn locate(name: &str, path: &str, limit: Duration) -> Result<Codex, Lo
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .output();
-    let unusable = |detail: String| LocateError::Unusable { binary: binary.clone(), detail };
+    let unusable = |detail: String| LocateError::Unusable { wanted, binary: binary.clone(), detail };
     let output = tokio::time::timeout(limit, output)
         .await
         .map_err(|_| unusable(format!("`--version` gave no answer within {} ms", limit.as_millis())))?
@@ -84,13 +118,13 @@ pub async fn locate(name: &str, path: &str, limit: Duration) -> Result<Codex, Lo
         .split_whitespace()
         .find_map(Version::parse)
         .ok_or_else(|| unusable(format!("`--version` answered {:?}", text.trim())))?;
-    if version < OLDEST_VERSION {
-        return Err(LocateError::TooOld { binary, version });
+    if version < wanted.oldest || version >= wanted.too_new {
+        return Err(LocateError::Unsuitable { wanted, binary, version });
     }
     Ok(Codex { binary, version })
 }
 
-fn find(name: &str, path: &str) -> Result<PathBuf, LocateError> {
+fn find(name: &str, path: &str) -> Result<PathBuf, Vec<PathBuf>> {
     let looked_for: Vec<PathBuf> = if name.contains('/') {
         vec![PathBuf::from(name)]
     } else {
@@ -99,7 +133,7 @@ fn find(name: &str, path: &str) -> Result<PathBuf, LocateError> {
     match looked_for.iter().find(|candidate| candidate.is_file()) {
         // The worker starts in another folder, so a relative path must not stay one.
         Some(found) => Ok(std::path::absolute(found).unwrap_or_else(|_| found.clone())),
-        None => Err(LocateError::NotFound { looked_for }),
+        None => Err(looked_for),
     }
 }
 
@@ -117,11 +151,14 @@ fn native_binary(found: &Path) -> Option<PathBuf> {
         ("macos", "aarch64") => ("darwin-arm64", "aarch64-apple-darwin"),
         _ => return None,
     };
+    // Old versions come with the binaries of all platforms beside the shim.
+    let beside = package.join("bin").join(format!("codex-{triple}"));
     let platform_package = format!("codex-{platform}");
     // npm hoists the platform's package beside the shim's, or nests it below.
     [package.parent()?.join(&platform_package), package.join("node_modules/@openai").join(&platform_package)]
         .into_iter()
         .flat_map(|root| ["bin/codex", "codex/codex"].map(|file| root.join("vendor").join(triple).join(file)))
+        .chain([beside])
         .find(|binary| binary.is_file())
 }
 
@@ -164,20 +201,20 @@ mod tests {
     }
 
     async fn locate_in(path: &str) -> Result<Codex, LocateError> {
-        locate("codex", path, Duration::from_secs(20)).await
+        locate(&APP_SERVER, "codex", path, Duration::from_secs(20)).await
     }
 
     #[test]
     fn versions_are_read_and_ordered() {
         assert_eq!(Version::parse("0.169.0-alpha.3").unwrap().to_string(), "0.169.0");
-        assert!(Version::parse("0.99.9").unwrap() < OLDEST_VERSION);
+        assert!(Version::parse("0.99.9").unwrap() < APP_SERVER.oldest);
         assert!(Version::parse("codex-cli").is_none() && Version::parse("1.2").is_none());
     }
 
     #[tokio::test]
     async fn a_missing_binary_names_every_place_and_the_remedy() {
         let error = locate_in("/nowhere/a:/nowhere/b").await.unwrap_err().to_string();
-        for part in ["/nowhere/a/codex", "/nowhere/b/codex", INSTALL_COMMAND, "CODEX_BIN"] {
+        for part in ["/nowhere/a/codex", "/nowhere/b/codex", APP_SERVER.install, "CODEX_BIN"] {
             assert!(error.contains(part), "{part} is not in {error}");
         }
     }
