@@ -156,7 +156,8 @@ impl Service {
             StartError::Policy(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
         })?;
         let options = upkeep::journal_options(&config, true);
-        let journal = Journal::open(&state_dir.journal(), options, Arc::new(ScrubEvents(scrubber.clone())))?;
+        let scrub = ScrubEvents::new(scrubber.clone());
+        let journal = Journal::open(&state_dir.journal(), options, Arc::new(scrub.clone()))?;
         let (reader, last_known) = (journal.reader(), journal.last_known_time());
         let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
         let guarantee = Guarantee {
@@ -164,9 +165,8 @@ impl Service {
             on_failure: config.on_failure,
             deadline: config.journal_deadline,
         };
-        let metrics = Metrics::new(models)?.with_kinds(scrubber.kinds());
-        let (recorder, recorder_thread) =
-            Recorder::start(journal, scrubber.clone(), Projections::new(metrics), guarantee)?;
+        let metrics = Metrics::new(models)?.with_kinds(scrubber.kinds().chain([scrubbers::DROPPED]));
+        let (recorder, recorder_thread) = Recorder::start(journal, scrub, Projections::new(metrics), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
         let plans = backend_plans(&config, codexes, &state_dir, &recorder).await?;
 

@@ -8,6 +8,7 @@
 //! An event with a piece of a streamed text is held back in that thread until it is known to be no part of a secret.
 
 mod deltas;
+mod dropping;
 mod settler;
 mod status;
 mod watchdog;
@@ -23,6 +24,7 @@ use journal::{Counts, DayKey, Draft, EventBody, Journal, RequestId, Scrub};
 use scrubbers::{PseudonymKey, Scrubber};
 use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 
+use self::dropping::Dropping;
 use self::settler::Settler;
 use self::status::{EndOfThread, Health, Status};
 use self::watchdog::Watchdog;
@@ -53,6 +55,8 @@ pub struct Recorder {
     shared: Arc<Shared>,
     /// The last sequence number that readers of the journal can see.
     head: watch::Receiver<u64>,
+    /// Requests of which no content is kept.
+    dropping: Dropping,
 }
 
 /// What requests can rely on.
@@ -108,9 +112,26 @@ enum Message {
     Close(oneshot::Sender<()>),
 }
 
-/// Passes every event through the scrubber before it is kept.
-#[derive(Debug)]
-pub struct ScrubEvents(pub Arc<Scrubber>);
+/// Passes every event through the scrubber before it is kept. Clones share what is known of requests.
+#[derive(Debug, Clone)]
+pub struct ScrubEvents {
+    scrubber: Arc<Scrubber>,
+    dropping: Dropping,
+}
+
+// === impl ScrubEvents ===
+
+impl ScrubEvents {
+    /// Scrubs with `scrubber`.
+    pub fn new(scrubber: Arc<Scrubber>) -> Self {
+        Self { scrubber, dropping: Dropping::default() }
+    }
+
+    /// Whether nothing of the content of a request's events is kept.
+    fn drops_content_of(&self, request: Option<RequestId>) -> bool {
+        self.scrubber.drops_content() || request.is_some_and(|id| self.dropping.contains(id))
+    }
+}
 
 impl Scrub for ScrubEvents {
     fn scrub(&self, key: &DayKey, json: &mut String) -> Counts {
@@ -120,8 +141,9 @@ impl Scrub for ScrubEvents {
         let end = if json.is_empty() { None } else { data.pop() };
         let key = PseudonymKey::new(key.as_bytes());
         let is_message = WITH_CONTENT.iter().any(|kind| json.contains(kind));
+        let drops = is_message && (self.scrubber.drops_content() || self.dropping.covers(json));
         let report =
-            if is_message { self.0.scrub_message(&mut data, &key) } else { self.0.scrub_json(&mut data, &key) };
+            if drops { self.scrubber.drop_content(&mut data, &key) } else { self.scrubber.scrub_json(&mut data, &key) };
         json.push_str(&data);
         json.extend(end);
         report.iter().map(|(kind, count)| (kind, count as u64)).collect()
@@ -131,10 +153,10 @@ impl Scrub for ScrubEvents {
 // === impl Recorder ===
 
 impl Recorder {
-    /// Starts the thread that writes to `journal`. `scrubber` finds the secrets that are split over several events.
+    /// Starts the thread that writes to `journal`. `scrub`, which that has too, finds the secrets that are split over several events.
     pub fn start(
         journal: Journal,
-        scrubber: Arc<Scrubber>,
+        scrub: ScrubEvents,
         projections: Projections,
         guarantee: Guarantee,
     ) -> std::io::Result<(Self, Writer)> {
@@ -145,14 +167,15 @@ impl Recorder {
         let status = Arc::new(Status::new(guarantee, BUDGET));
         let watchdog = Watchdog::new(status.clone());
         let watchdog = std::thread::Builder::new().name("recorder-watch".into()).spawn(move || watchdog.run(&stop))?;
-        let writer = WriterLoop::new(journal, Settler::new(scrubber), head_seen, projections.clone(), status.clone());
+        let dropping = scrub.dropping.clone();
+        let writer = WriterLoop::new(journal, Settler::new(scrub), head_seen, projections.clone(), status.clone());
         let ending = EndOfThread(status.clone());
         let thread = std::thread::Builder::new().name("recorder".into()).spawn(move || {
             let _ending = ending;
             writer.run(&messages);
         })?;
         let shared = Shared { inbox: Mutex::new(inbox), projections, status: status.clone() };
-        Ok((Self { shared: Arc::new(shared), head }, Writer { thread, watchdog, watching, status }))
+        Ok((Self { shared: Arc::new(shared), head, dropping }, Writer { thread, watchdog, watching, status }))
     }
 
     /// Records that something happened. Waits only if the journal is its whole budget behind, and never for one that fails
@@ -169,6 +192,11 @@ impl Recorder {
         } else {
             status.give_up();
         }
+    }
+
+    /// Keeps no content of this request from its next event on, but shapes, sizes and digests.
+    pub fn drop_content_of(&self, request: RequestId) {
+        self.dropping.add(request);
     }
 
     /// Records something that must not happen unrecorded. Once this succeeds, the event and everything recorded before it are

@@ -90,7 +90,7 @@ impl Proof {
         let test = move || {
             // One that was killed leaves it behind.
             let _ = fs::remove_dir_all(&folder);
-            let leaks = run(&folder, Arc::new(ScrubEvents(scrubber.clone())), &scrubber, addresses);
+            let leaks = run(&folder, Arc::new(ScrubEvents::new(scrubber.clone())), &scrubber, addresses);
             match &leaks {
                 Ok(leaks) => {
                     for Leak { kind, place } in leaks {
@@ -130,7 +130,7 @@ pub fn main(config: &Config) -> Exit {
         let state_dir = StateDir::prepare(&config.state_dir)?;
         let scrubber = Arc::new(crate::app::scrubber(config)?);
         let folder = state_dir.path().join(format!("selftest-{}", std::process::id()));
-        run(&folder, Arc::new(ScrubEvents(scrubber.clone())), &scrubber, config.scrub_addresses)
+        run(&folder, Arc::new(ScrubEvents::new(scrubber.clone())), &scrubber, config.scrub_addresses)
     };
     match prove() {
         Ok(leaks) if leaks.is_empty() => {

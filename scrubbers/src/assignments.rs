@@ -11,7 +11,7 @@ use crate::slices::{at_most, floor};
 const VALUE_MAX: usize = 8 * 1024;
 
 /// So many bytes of a value say what it is.
-const HEAD_MAX: usize = 512;
+const HEAD_MAX: usize = 256;
 
 /// When a longer value was judged, this many suffice to judge one that begins within.
 const TAIL: usize = 128;

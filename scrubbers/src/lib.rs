@@ -48,3 +48,4 @@ pub use pii::Addresses;
 pub use pseudonym::PseudonymKey;
 pub use report::Report;
 pub use scrubber::{Builder, Scrubber};
+pub use shape::KIND as DROPPED;

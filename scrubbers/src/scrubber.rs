@@ -168,9 +168,11 @@ impl Scrubber {
     /// pseudonym; but ids, types, roles, methods, names of models, tools, headers and members, and numbers stay. Documents in
     /// strings are treated in the same way, and so are the lines of an SSE stream.
     pub fn scrub_message(&self, json: &mut String, key: &PseudonymKey) -> Report {
-        if !self.drops_content {
-            return self.scrub_json(json, key);
-        }
+        if self.drops_content { self.drop_content(json, key) } else { self.scrub_json(json, key) }
+    }
+
+    /// As [`scrub_message`](Self::scrub_message) where content is dropped, whatever was said when this was built.
+    pub fn drop_content(&self, json: &mut String, key: &PseudonymKey) -> Report {
         let (shape, dropped) = shape::shape(json, key);
         *json = shape;
         // What stays could be a secret nevertheless.
@@ -191,9 +193,14 @@ impl Scrubber {
         self.detector.custom().allows(value)
     }
 
-    /// Every kind of secret it knows, in order, and that of dropped content if there can be any.
+    /// Whether it was built to [drop content](Builder::drop_content).
+    pub fn drops_content(&self) -> bool {
+        self.drops_content
+    }
+
+    /// Every kind of secret it knows, in order; [`DROPPED`](crate::DROPPED) is none.
     pub fn kinds(&self) -> impl Iterator<Item = &str> {
-        self.detector.kinds().chain(self.drops_content.then_some(shape::KIND))
+        self.detector.kinds()
     }
 
     /// How much at the beginning of `text` is redacted the same whatever text follows: the end of its last line, unless it

@@ -9,7 +9,7 @@ use crate::marker;
 use crate::views::unescape;
 
 /// The kind of what was dropped.
-pub(crate) const KIND: &str = "dropped";
+pub const KIND: &str = "dropped";
 
 /// What is wrapped more often than this is dropped as a whole.
 const DEPTH_MAX: usize = 8;

@@ -70,6 +70,9 @@ async fn exchange(app: Arc<App>, route: Route, request: Request<Body>, peer: Soc
     let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat, common, patience);
     let id = exchange.id;
     let key = app.gateway.keys.authenticate(&head.headers);
+    if key.as_ref().is_some_and(|key| key.drops_content) {
+        app.recorder.drop_content_of(id);
+    }
     let limit = match key {
         Some(_) => app.config.max_body_bytes,
         None => app.config.max_body_bytes.min(body::LIMIT_WITHOUT_KEY),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use journal::{Counts, Draft, Entry, EventBody, Journal, Payload, RequestId};
 use scrubbers::{Deltas, PseudonymKey, Report, Scrubber, SettledPiece};
 
+use super::ScrubEvents;
 use super::deltas::{Content, Delta, End, StreamId};
 use super::weight::weight;
 
@@ -24,6 +25,7 @@ const HOLE: char = '\u{10_0000}';
 /// What the worker streams on after `response.finished` waits for the end of its turn like anything else, because its
 /// secrets may be split as well.
 pub(super) struct Settler {
+    scrub: ScrubEvents,
     scrubber: Arc<Scrubber>,
     /// Requests with a stream or an event that waits. What belongs to none and is no delta never waits.
     requests: HashMap<Option<RequestId>, Request>,
@@ -104,15 +106,19 @@ struct Rewritten {
 // === impl Settler ===
 
 impl Settler {
-    pub(super) fn new(scrubber: Arc<Scrubber>) -> Self {
-        let (requests, settled) = (HashMap::new(), VecDeque::new());
-        Self { scrubber, requests, settled, held: 0, held_bytes: 0, taken: 0 }
+    pub(super) fn new(scrub: ScrubEvents) -> Self {
+        let (requests, settled, scrubber) = (HashMap::new(), VecDeque::new(), scrub.scrubber.clone());
+        Self { scrub, scrubber, requests, settled, held: 0, held_bytes: 0, taken: 0 }
     }
 
     /// Takes the next event. What comes out is to be had from [`next`](Self::next).
     pub(super) fn take(&mut self, draft: Box<Draft>, journal: &Journal) {
         self.taken += 1;
         let id = draft.request;
+        // Where all of it goes, no secret can be split.
+        if id.is_some() && self.scrub.drops_content_of(id) {
+            return self.settled.push_back(Settled::at_once(draft));
+        }
         let is_known = self.requests.contains_key(&id);
         let content = Content::of(&draft.body, is_known);
         if let [end @ End::Worker { .. }] = &content.ends[..] {

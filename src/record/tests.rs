@@ -58,7 +58,7 @@ impl Bench {
 
     /// With the real scrubber.
     fn scrubbing() -> Self {
-        let scrub = Arc::new(ScrubEvents(Arc::new(Scrubber::builder().build().unwrap())));
+        let scrub = Arc::new(ScrubEvents::new(Arc::new(Scrubber::builder().build().unwrap())));
         let guarantee = Guarantee { deadline: Duration::from_secs(120), ..Guarantee::default() };
         Self::over(scrub, Arc::default(), guarantee)
     }
@@ -68,7 +68,7 @@ impl Bench {
         let journal = Journal::open(dir.path(), Options::default(), scrub).unwrap();
         let projections = Projections::new(Metrics::new([]).unwrap());
         let scrubber = Arc::new(Scrubber::builder().build().unwrap());
-        let (recorder, writer) = Recorder::start(journal, scrubber, projections, guarantee).unwrap();
+        let (recorder, writer) = Recorder::start(journal, ScrubEvents::new(scrubber), projections, guarantee).unwrap();
         Self { dir, recorder, writer, gate }
     }
 
@@ -157,7 +157,8 @@ async fn a_day_whose_key_cannot_be_made_yet_loses_no_event() {
 fn the_events_of_a_day_show_the_same_secret_by_the_same_token() {
     let dir = tempfile::tempdir().unwrap();
     let scrubber = Scrubber::builder().secret("own-key", "s3cret/val+\"ue").build().unwrap();
-    let mut journal = Journal::open(dir.path(), Options::default(), Arc::new(ScrubEvents(Arc::new(scrubber)))).unwrap();
+    let mut journal =
+        Journal::open(dir.path(), Options::default(), Arc::new(ScrubEvents::new(Arc::new(scrubber)))).unwrap();
     let noon: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
     let said = ["raw s3cret/val+\"ue", "x=s3cret%2Fval%2B%22ue", r#"{"a":"s3cret/val+\"ue"}"#, "s3cret/val+\"ue"];
     for (line, hours) in said.into_iter().zip([0, 1, 2, 12]) {

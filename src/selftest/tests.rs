@@ -17,7 +17,7 @@ fn prove(config: &Config, scrub: impl FnOnce(ScrubEvents) -> Arc<dyn Scrub>) -> 
     let dir = tempfile::tempdir().unwrap();
     let scrubber = Arc::new(crate::app::scrubber(config).unwrap());
     let leaks =
-        run(&dir.path().join("selftest"), scrub(ScrubEvents(scrubber.clone())), &scrubber, config.scrub_addresses)
+        run(&dir.path().join("selftest"), scrub(ScrubEvents::new(scrubber.clone())), &scrubber, config.scrub_addresses)
             .unwrap();
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "the journal is gone");
     leaks

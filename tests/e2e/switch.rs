@@ -18,7 +18,7 @@ use codex_completions_api::backend::{Backend, BackendKind, SwitchError, Turn};
 use codex_completions_api::config::{self, Config, Purpose, Sources};
 use codex_completions_api::openai::chat::request::ChatRequest;
 use codex_completions_api::projections::{Metrics, Projections};
-use codex_completions_api::record::{Guarantee, Recorder, Writer};
+use codex_completions_api::record::{Guarantee, Recorder, ScrubEvents, Writer};
 use codex_completions_api::turn::{TurnEnd, TurnEvent};
 use futures_util::future::join_all;
 use journal::{Journal, NoScrub, Options, RequestId};
@@ -67,7 +67,8 @@ impl Bench {
         let journal = Journal::open(&folder.path().join("journal"), Options::default(), Arc::new(NoScrub)).unwrap();
         let scrubber = Arc::new(Scrubber::builder().build().unwrap());
         let projections = Projections::new(Metrics::new([]).unwrap());
-        let (recorder, writer) = Recorder::start(journal, scrubber, projections, Guarantee::default()).unwrap();
+        let (recorder, writer) =
+            Recorder::start(journal, ScrubEvents::new(scrubber), projections, Guarantee::default()).unwrap();
         let (homes, own_binary) = (folder.path().join("homes"), PathBuf::from(env!("CARGO_BIN_EXE_codex-proxy")));
         let spawner = Spawner::new().unwrap();
         let (tasks, stop, wake) = (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use codex_completions_api::admin::ControlServer;
 use codex_completions_api::projections::{Metrics, Projections};
-use codex_completions_api::record::{Guarantee, Recorder, Writer};
+use codex_completions_api::record::{Guarantee, Recorder, ScrubEvents, Writer};
 use codex_completions_api::upkeep::Upkeep;
 use jiff::{SignedDuration, Timestamp};
 use journal::{
@@ -147,7 +147,7 @@ impl State {
         let projections = Projections::new(Metrics::new([]).expect("metrics"));
         let scrubber = Arc::new(Scrubber::builder().build().expect("the table compiles"));
         let (recorder, writer) =
-            Recorder::start(journal, scrubber, projections, Guarantee::default()).expect("a thread");
+            Recorder::start(journal, ScrubEvents::new(scrubber), projections, Guarantee::default()).expect("a thread");
         let path = self.path();
         let control = runtime.block_on(async { ControlServer::bind(path).expect("the socket can be made") });
         let stop = CancellationToken::new();

@@ -182,10 +182,10 @@ fn beside(bench: &Bench, scrubber: &Arc<Scrubber>) -> Result<Row, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut bare = writing::open(&bench.folder("unscrubbed")?, writing::DAY)?;
     let options = Options { segment_period: writing::DAY, ..Options::default() };
-    let scrub = Arc::new(ScrubEvents(scrubber.clone()));
-    let journal = Journal::open(&bench.folder("scrubbed")?, options, scrub)?;
+    let scrub = ScrubEvents::new(scrubber.clone());
+    let journal = Journal::open(&bench.folder("scrubbed")?, options, Arc::new(scrub.clone()))?;
     let projections = Projections::new(Metrics::new([])?);
-    let (recorder, writer) = Recorder::start(journal, scrubber.clone(), projections, Guarantee::default())?;
+    let (recorder, writer) = Recorder::start(journal, scrub, projections, Guarantee::default())?;
     let mut traffic = Traffic::new(11, bench.began);
     let (mut ratios, mut rates) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
