@@ -36,6 +36,11 @@ enum Command {
         #[command(subcommand)]
         switch: Switch,
     },
+    /// Send new requests to another backend; those that run end where they began
+    Backend {
+        /// `app-server` or `proto`
+        backend: String,
+    },
     /// Read the configuration and the keys again; what is wrong changes nothing
     Reload,
     /// Show what the service is doing
@@ -81,6 +86,9 @@ impl Ctl {
             Command::Maintenance { switch: Switch::Off } => {
                 ask(state_dir, Call::maintenance(false, None, None)).await.map(|status| show_status(&status))
             }
+            Command::Backend { backend } => {
+                ask(state_dir, Call::backend(&backend)).await.map(|status| show_status(&status))
+            }
             Command::Reload => ask(state_dir, Call::reload()).await.map(|reloaded| show_reloaded(&reloaded)),
             Command::Status => ask(state_dir, Call::status()).await.map(|status| show_status(&status)),
         };
@@ -95,8 +103,9 @@ impl Ctl {
 }
 
 fn show_status(status: &Status) {
-    let Status { ready, maintenance, requests, queued, keys } = status;
+    let Status { ready, backend, maintenance, requests, queued, keys } = status;
     println!("ready        {}", if *ready { "yes" } else { "no" });
+    println!("backend      {}", backend.as_deref().unwrap_or("disabled"));
     match maintenance {
         Some(notice) => {
             let message = notice.message.as_deref().unwrap_or("(the usual message)");

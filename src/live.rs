@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+use crate::backend::{BackendKind, SwitchError};
 use crate::config::{self, Config, Row, Sources};
 use crate::gateway::keys::{DEFAULT_KEY, file};
 use crate::gateway::maintenance::Notice;
@@ -75,6 +76,8 @@ pub struct Reloaded {
 pub struct Status {
     /// Whether chat requests are served.
     pub ready: bool,
+    /// The backend that new requests go to.
+    pub backend: Option<String>,
     /// What clients are told while there is maintenance.
     pub maintenance: Option<Notice>,
     /// Requests that run.
@@ -101,6 +104,20 @@ impl Live {
         self.switch_maintenance(notice, actor);
     }
 
+    /// Sends new requests to another backend as soon as that is ready; those that run end where they began.
+    ///
+    /// # Errors
+    /// If it is not there, or not ready in time: everything stays as it was then.
+    pub async fn set_backend(&self, backend: BackendKind, actor: &str) -> Result<(), SwitchError> {
+        let _one_at_a_time = self.state.lock().await;
+        let before = self.app.backend.set_active(backend, self.app.config.worker_startup_timeout).await?;
+        if before != Some(backend) {
+            let before = before.map_or("disabled", BackendKind::as_str).to_owned();
+            self.tell("codex.backend", before, backend.to_string(), actor);
+        }
+        Ok(())
+    }
+
     /// Reads the configuration and the keys again, and applies what can be applied.
     ///
     /// # Errors
@@ -123,6 +140,7 @@ impl Live {
     pub fn status(&self) -> Status {
         Status {
             ready: self.app.check_available().is_ok(),
+            backend: self.app.backend.active().map(|backend| backend.to_string()),
             maintenance: self.app.gateway.maintenance.notice(),
             requests: self.app.recorder.projections().requests_in_flight(),
             queued: self.app.gateway.limits().queue().waiting(),

@@ -1,7 +1,10 @@
-//! Blocks of key material: the only secrets that go over several lines.
+//! Blocks: key material and the fields of multipart forms, the only secrets that go over several lines or are named on another.
 
 /// What stands before the `BEGIN` and the `END` of a block (RFC 7468 §2).
 const DASHES: &str = "-----";
+
+/// Most lines from the first header of a field on to the empty one before its value.
+const FIELD_HEADERS: usize = 4;
 
 /// Walks over the marks of blocks in a text.
 #[derive(Default)]
@@ -36,9 +39,33 @@ pub(crate) fn settled(lines: &str) -> usize {
         } else if lines[..dash].ends_with("Private") && rest.starts_with("MAC:") {
             blocks.putty = false;
             blocks.end(lines, at);
+        } else if lines[..dash].ends_with("form") && rest.starts_with("data;") && !blocks.is_open() {
+            match end_of_field(&lines[at..]) {
+                Some(length) if at + length >= blocks.end => blocks.end = at + length,
+                Some(_) => {}
+                None => {
+                    blocks.begin(lines, dash);
+                    return blocks.start;
+                }
+            }
         }
     }
     if blocks.is_open() { blocks.start } else { lines.len() }
+}
+
+/// How long a field of a multipart form (RFC 7578) is from its header on, as far as it concerns its name: to the end of the first line
+/// of its value. `None` if that is still to come.
+fn end_of_field(header: &str) -> Option<usize> {
+    let mut lines = header.split_inclusive('\n');
+    let mut length = lines.next()?.len();
+    for line in lines.by_ref().take(FIELD_HEADERS) {
+        length += line.len();
+        if line.trim_ascii().is_empty() {
+            return lines.next().map(|value| length + value.len());
+        }
+    }
+    // Without an empty line among them, it is none.
+    lines.next().map(|_| length)
 }
 
 // === impl Blocks ===
@@ -79,6 +106,9 @@ mod tests {
             (String::new(), format!("Private-Lines: 2\n{begin}x\n{end}")),
             ("one\n".to_owned(), "Private-Lines: 2\nabc\n".to_owned()),
             ("Private-Lines: 2\nabc\nPrivate-MAC: 0\n".to_owned(), String::new()),
+            ("--b\r\n".to_owned(), "Content-Disposition: form-data; name=\"password\"\r\n\r\n".to_owned()),
+            ("form-data; name=\"a\"\r\nContent-Type: b/c\r\n\r\nvalue\r\n".to_owned(), String::new()),
+            ("it says form-data; and more\none\ntwo\nthree\nfour\nfive\n".to_owned(), String::new()),
         ] {
             assert_eq!(settled(&format!("{settled_lines}{open}")), settled_lines.len(), "{settled_lines}|{open}");
         }

@@ -26,6 +26,7 @@ pub(super) const LEDGER_HEAD: &str = "/v1/ledger/head";
 // The paths of what changes the service itself, or tells of it.
 pub(super) const STATUS: &str = "/v1/status";
 pub(super) const MAINTENANCE: &str = "/v1/maintenance";
+pub(super) const BACKEND: &str = "/v1/backend";
 pub(super) const RELOAD: &str = "/v1/reload";
 
 /// An HTTP request to the service.
@@ -85,6 +86,13 @@ pub(super) struct MaintenanceBody {
     retry_after_s: Option<u64>,
 }
 
+/// What `POST /v1/backend` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BackendBody {
+    pub(super) backend: String,
+}
+
 // === impl MaintenanceBody ===
 
 impl MaintenanceBody {
@@ -107,6 +115,11 @@ impl Call {
     /// Begins maintenance with what clients are to be told, or ends it.
     pub fn maintenance(on: bool, message: Option<&str>, retry_after_s: Option<u64>) -> Self {
         Self::post(MAINTENANCE, &json!({ "on": on, "message": message, "retry_after_s": retry_after_s }))
+    }
+
+    /// Sends new requests to the backend of this name.
+    pub fn backend(name: &str) -> Self {
+        Self::post(BACKEND, &json!({ "backend": name }))
     }
 
     /// Has the configuration read again.

@@ -17,6 +17,7 @@
 //! POST /v1/ledger/head
 //! GET  /v1/status
 //! POST /v1/maintenance      {"on":true,"message":"…","retry_after_s":20}
+//! POST /v1/backend          {"backend":"app-server"}
 //! POST /v1/reload
 //! ```
 //!

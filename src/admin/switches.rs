@@ -11,8 +11,9 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use serde::Serialize;
 
-use super::call::{self, MaintenanceBody};
+use super::call::{self, BackendBody, MaintenanceBody};
 use super::control::{Peer, Refusal};
+use crate::backend::BackendKind;
 use crate::live::Live;
 
 /// The paths of it.
@@ -20,6 +21,7 @@ pub(super) fn router(live: Arc<Live>) -> Router {
     Router::new()
         .route(call::STATUS, get(status))
         .route(call::MAINTENANCE, post(maintenance))
+        .route(call::BACKEND, post(backend))
         .route(call::RELOAD, post(reload))
         .with_state(live)
 }
@@ -36,6 +38,20 @@ async fn maintenance(
 ) -> Result<Response, Refusal> {
     let Json(body) = body?;
     live.set_maintenance(body.notice(), &peer.actor()).await;
+    Ok(row(&live.status()))
+}
+
+/// Sends new requests to another backend, and answers with the status after that.
+async fn backend(
+    State(live): State<Arc<Live>>,
+    Extension(peer): Extension<Peer>,
+    body: Result<Json<BackendBody>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let Json(BackendBody { backend }) = body?;
+    let refused = |why: String| Refusal::new(StatusCode::BAD_REQUEST, why);
+    let kind =
+        BackendKind::parse(&backend).ok_or_else(|| refused(format!("there is no backend called {backend:?}")))?;
+    live.set_backend(kind, &peer.actor()).await.map_err(|error| refused(error.to_string()))?;
     Ok(row(&live.status()))
 }
 

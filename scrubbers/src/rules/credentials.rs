@@ -470,4 +470,16 @@ pub(crate) const RULES: &[Rule] = &[
         start: Start::Anywhere,
         ..Rule::DEFAULT
     },
+    // RFC 7578 §4.2: the name of a field stands in its header, the value behind an empty line (see `blocks`).
+    Rule {
+        name: "password",
+        anchors: &["form-data;"],
+        pattern: concat!(
+            r#"(?i:form-data;[ \t]*name="[^"\r\n]{0,64}(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|auth))"#,
+            r#"[^"\r\n]{0,16}"[^\r\n]{0,256}\r?\n(?:[ \t]{0,16}[A-Za-z][A-Za-z-]{0,40}:[^\r\n]{0,256}\r?\n){0,3}[ \t]{0,16}\r?\n[ \t]{0,16}(?P<secret>[^\s\x01][^\r\n\x01]{2,4095})"#,
+        ),
+        check: Check::Value,
+        start: Start::Word,
+        ..Rule::DEFAULT
+    },
 ];
