@@ -23,7 +23,7 @@ pub use self::cli::{add_flags, given_flags};
 pub use self::form::{
     Addresses, BaseUrl, Content, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, OnFailure,
 };
-pub use self::form::{Period, SandboxMode, Secret, Size, Stage, Switch};
+pub use self::form::{OutputMode, Period, SandboxMode, Secret, Size, Stage, StopAfterTools, Switch};
 pub use self::mistake::{Mistake, Mistakes, Warning};
 pub use self::models::{Alias, Models, Target};
 pub use self::origin::Origin;

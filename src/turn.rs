@@ -116,6 +116,8 @@ pub enum FailureKind {
     Unavailable,
     /// The upstream broke off its answer.
     Disconnected,
+    /// The model did not call the tool that the client demanded.
+    NotCalled,
     /// The worker process ended.
     WorkerExited,
     /// Anything else.

@@ -12,7 +12,7 @@ use codex_completions_api::backend::app_server::protocol::InjectItems;
 use codex_completions_api::backend::app_server::turn::{thread_start, turn_start};
 use codex_completions_api::backend::proto::events::Follower;
 use codex_completions_api::backend::proto::flatten;
-use codex_completions_api::config::{self, Purpose, Sources};
+use codex_completions_api::config::{self, Purpose, Sources, StopAfterTools};
 use codex_completions_api::openai::chat::Envelope;
 use codex_completions_api::openai::chat::answer::{Answer, AnswerEnd, Piece};
 use codex_completions_api::openai::chat::completion::completion;
@@ -64,14 +64,16 @@ fn answers(frames: &[Value], thread: &str) -> String {
 fn answers_from(events: impl Iterator<Item = TurnEvent>) -> String {
     let envelope = Envelope { id: "chatcmpl-golden".to_owned(), created: 1_795_425_358, model: "m".to_owned() };
     let mut answer = Answer::default();
-    let mut writer = ChunkWriter::new(envelope.clone(), 1, true);
+    let mut writer = ChunkWriter::new(envelope.clone(), 1, true, StopAfterTools::Burst);
     let mut stream: String = writer.open().concat();
     let mut failure = None;
     for event in events {
-        let Some(piece) = answer.follow(event) else { continue };
-        stream.push_str(&writer.piece(0, &piece).concat());
-        if let Piece::End(AnswerEnd::Failed(failed)) = piece {
-            failure = Some(failed);
+        answer.follow(event);
+        while let Some(piece) = answer.next_piece() {
+            stream.push_str(&writer.piece(0, &piece).concat());
+            if let Piece::End(AnswerEnd::Failed(failed)) = piece {
+                failure = Some(failed);
+            }
         }
     }
     let end = answer.end().expect("every recorded turn ends").clone();

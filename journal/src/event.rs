@@ -321,8 +321,11 @@ pub struct ResponseFinished {
     pub model: Option<String>,
     /// Whether the client asked for a stream.
     pub stream: bool,
-    /// Exact usage as the worker reported it.
+    /// Usage, exact as the worker reported it unless `usage_source` says otherwise.
     pub tokens: Option<Tokens>,
+    /// Where `tokens` are from; absent when the worker reported all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_source: Option<UsageSource>,
     /// The `finish_reason` of each choice.
     pub finish_reasons: Vec<String>,
     /// The `code` of the error body or error event, if there was one.
@@ -357,6 +360,14 @@ pub enum Outcome {
     StreamAborted,
     /// The client left.
     Cancelled,
+}
+
+/// Where token counts are from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageSource {
+    /// Counted by this service, at least in part: a turn that it interrupts reports no usage.
+    Counted,
 }
 
 /// Token counts of one request.

@@ -52,6 +52,7 @@ pub use entry::Entry;
 pub use error::Error;
 pub use event::{
     AuditRead, Draft, Event, EventBody, Frame, Outcome, RequestId, RequestReceived, ResponseFinished, Tokens,
+    UsageSource,
 };
 pub use events::{Events, Line, Selection};
 pub use filter::Filter;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::entry::Entry;
 use crate::envelope::Envelope;
-use crate::event::{Outcome, RequestId, ResponseFinished, Tokens};
+use crate::event::{Outcome, RequestId, ResponseFinished, Tokens, UsageSource};
 
 /// A request of which nothing was heard for so long is not waited for any longer. The service ends every request it began,
 /// so this only bounds what a bug could leave behind.
@@ -38,8 +38,11 @@ pub struct Summary {
     pub outcome: Outcome,
     /// Whether the client asked for a stream.
     pub stream: bool,
-    /// Exact usage; `None` when the worker reported none.
+    /// Usage, exact unless `usage_source` says otherwise; `None` when the worker reported none.
     pub tokens: Option<Tokens>,
+    /// Where `tokens` are from; absent when the worker reported all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage_source: Option<UsageSource>,
     /// Head read to first content for the client, in milliseconds; `None` when there was none.
     pub ttft_ms: Option<f64>,
     /// Head read to last byte for the client, in milliseconds.
@@ -167,6 +170,7 @@ impl SummaryFold {
                     outcome: end.outcome,
                     stream: end.stream,
                     tokens: end.tokens,
+                    usage_source: end.usage_source,
                     ttft_ms: end.ttft_ms,
                     duration_ms: end.duration_ms,
                     worker: end.worker.clone(),

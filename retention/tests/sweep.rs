@@ -80,6 +80,7 @@ fn append_request(journal: &mut Journal, at: Timestamp, prompt: &str) -> Request
         model: None,
         stream: false,
         tokens: None,
+        usage_source: None,
         finish_reasons: Vec::new(),
         error: None,
         worker: None,

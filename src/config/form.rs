@@ -190,6 +190,26 @@ choice! {
     }
 }
 
+choice! {
+    /// How an answer shows its tool calls.
+    OutputMode {
+        /// As OpenAI's API does.
+        OpenaiJson = "openai-json",
+        /// In the text too, as blocks.
+        ObsidianXml = "obsidian-xml",
+    }
+}
+
+choice! {
+    /// What counts as behind the tool calls of an answer.
+    StopAfterTools {
+        /// All that follows the first of them.
+        First = "first",
+        /// What follows calls that come close behind each other.
+        Burst = "burst",
+    }
+}
+
 /// How a secret that is set is shown.
 pub const MASK: &str = "********";
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use self::Fallback::{Folder as InFolder, Text, Unset};
 use super::form::{
     Addresses, BaseUrl, Content, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, OnFailure,
-    Period, SandboxMode,
+    OutputMode, Period, SandboxMode, StopAfterTools,
 };
 use super::form::{Secret, Size, Stage, Switch};
 use super::layers::Layers;
@@ -212,6 +212,23 @@ settings! {
     default_stream: Switch { key: "chat.default_stream", env: "PROXY_DEFAULT_STREAM", default: Text("false") }
     /// Largest `n` of a chat request.
     max_chat_choices: Count<usize, 1, 128> { key: "chat.max_choices", env: "PROXY_MAX_CHAT_CHOICES", default: Text("5") }
+    /// Tokens that a prompt may have, as `o200k_base` counts its texts; above it 403, and 0 for any number.
+    max_prompt_tokens: Count<usize, 0, 1_000_000_000> { key: "chat.max_prompt_tokens", env: "PROXY_MAX_PROMPT_TOKENS", default: Text("0") }
+
+    /// How answers show their tool calls: as OpenAI's API does, or in the text too, for Obsidian Copilot; a request can say by `x-proxy-output-mode`.
+    output_mode: OutputMode { key: "output.mode", env: "PROXY_OUTPUT_MODE", default: Text("openai-json") }
+    /// Whether requests that look like Obsidian Copilot's get `obsidian-xml`.
+    copilot_auto_detect: Switch { key: "output.copilot_auto_detect", env: "PROXY_COPILOT_AUTO_DETECT", default: Text("false") }
+    /// Whether an answer in `obsidian-xml` ends behind its tool calls.
+    stop_after_tools: Switch { key: "output.stop_after_tools", env: "PROXY_STOP_AFTER_TOOLS", default: Text("false") }
+    /// What that is: behind the first call, or behind calls that come close behind each other.
+    stop_after_tools_mode: StopAfterTools { key: "output.stop_after_tools_mode", env: "PROXY_STOP_AFTER_TOOLS_MODE", default: Text("burst") }
+    /// How long `burst` waits for another call.
+    stop_after_tools_grace: Millis<0> { key: "output.stop_after_tools_grace_ms", env: "PROXY_STOP_AFTER_TOOLS_GRACE_MS", default: Text("300") }
+    /// Whether text behind a tool call is left out in `obsidian-xml`; in `openai-json` it always is.
+    suppress_tail_after_tools: Switch { key: "output.suppress_tail_after_tools", env: "PROXY_SUPPRESS_TAIL_AFTER_TOOLS", default: Text("false") }
+    /// Tool calls that an answer has at most; it ends before the next one, and 0 is for any number.
+    tool_block_max: Count<usize, 0, 1_000_000> { key: "output.tool_block_max", env: "PROXY_TOOL_BLOCK_MAX", default: Text("0") }
 
     /// Time between `: keepalive` comments of a stream.
     sse_keepalive: Millis<1> { key: "stream.keepalive_ms", env: "PROXY_SSE_KEEPALIVE_MS", default: Text("15000") }

@@ -6,23 +6,24 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request};
-use journal::{EventBody, Outcome};
+use journal::{EventBody, Outcome, UsageSource};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
 
-use super::App;
 use super::error::{ApiError, rate_left};
 use super::exchange::{ClientGone, Exchange};
-use super::turns::{Limits, Step, Turns};
+use super::turns::{Job, Limits, Step, Turns};
+use super::{App, output};
 use crate::gateway::keys::{DEFAULT_KEY, Key, network};
 use crate::gateway::limits::Running;
 use crate::openai::chat::Envelope;
 use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
 use crate::openai::chat::completion::completion;
 use crate::openai::chat::request::ChatRequest;
+use crate::openai::chat::rules::Rules;
 use crate::openai::chat::stream::ChunkWriter;
-use crate::openai::sse;
+use crate::openai::{sse, tokens};
 use crate::turn::{Effort, TurnPlan};
 
 /// Names the accepted fields that have no effect.
@@ -43,6 +44,7 @@ pub struct Client {
 struct Admitted {
     plan: TurnPlan,
     choices: usize,
+    rules: Arc<Rules>,
     /// The fields without effect, whatever runs it.
     ignored: Vec<String>,
     /// Counts it among those that run.
@@ -60,12 +62,16 @@ enum Form {
 
 /// Serves the request to its end.
 pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: Bytes) {
-    let Admitted { plan, choices, mut ignored, running, envelope, form, mut headers } =
+    let Admitted { plan, choices, rules, mut ignored, running, envelope, form, mut headers } =
         match admit(&app, &mut exchange, &client, &body) {
             Ok(admitted) => admitted,
             Err(error) => return exchange.reject(error).await,
         };
     drop(body);
+    let plan = match within_limit(plan, app.config.max_prompt_tokens).await {
+        Ok(plan) => plan,
+        Err(error) => return exchange.reject(error).await,
+    };
     let arrived = Instant::from_std(exchange.started);
     let key = client.key.map_or_else(|| DEFAULT_KEY.into(), |key| key.id.clone());
     let queue = app.gateway.limits().queue().clone();
@@ -80,8 +86,8 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
         Err(error) => return exchange.reject(error.into()).await,
     };
     // Asked now: a switch while it waited counts for it too.
-    let Some(backend) = app.backend.active() else { return exchange.reject(ApiError::BackendDisabled).await };
-    ignored.extend(backend.ignored(&plan).into_iter().map(str::to_owned));
+    let Some(kind) = app.backend.active() else { return exchange.reject(ApiError::BackendDisabled).await };
+    ignored.extend(kind.ignored(&plan).into_iter().map(str::to_owned));
     if !ignored.is_empty()
         && let Ok(names) = HeaderValue::from_str(&ignored.join(", "))
     {
@@ -90,14 +96,18 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
     let queue_wait_ms = (queued.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms }).await;
     let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
-    let turns = Turns::start(app.backend.clone(), plan, choices, exchange.id, backend, places, limits);
+    if rules.max_tokens.is_some() {
+        load_vocabulary().await;
+    }
+    let job = Job { request: exchange.id, plan, turns: choices, rules, kind };
+    let turns = Turns::start(app.backend.clone(), job, places, limits);
     match form {
         Form::Whole => whole(&app, exchange, turns, &envelope, headers).await,
         Form::Stream { include_usage, keepalive } => {
             let stream = Stream {
                 exchange,
                 turns,
-                writer: ChunkWriter::new(envelope, choices, include_usage),
+                writer: ChunkWriter::new(envelope, choices, include_usage, app.config.stop_after_tools_mode),
                 headers: stream_headers(headers),
                 head_due: arrived + app.config.stream_head,
                 keepalive,
@@ -147,12 +157,14 @@ fn admit(app: &App, exchange: &mut Exchange, client: &Client, body: &[u8]) -> Re
         model: request.model.clone(),
     };
     let running = limits.begin(key, streams).map_err(|_| ApiError::TooManyStreams)?;
+    let rules = Rules { output: output::rules(&app.config, &client.head, &body), ..request.rules.clone() };
     let mut headers = HeaderMap::new();
     if let Some(left) = left {
         rate_left(&mut headers, left);
     }
-    let (choices, ignored) = (request.n, request.ignored.clone());
-    Ok(Admitted { plan: request.plan(&model, effort), choices, ignored, running, envelope, form, headers })
+    output::announce(&mut headers, &rules.output);
+    let (choices, rules, ignored) = (request.n, Arc::new(rules), request.ignored.clone());
+    Ok(Admitted { plan: request.plan(&model, effort), choices, rules, ignored, running, envelope, form, headers })
 }
 
 /// The upstream's model for the name a client wrote: an alias, the configured model, or one of the worker's own.
@@ -172,8 +184,23 @@ fn keepalive(app: &App, head: &request::Parts) -> Option<Duration> {
     (!chokes && !declined).then(|| app.config.sse_keepalive)
 }
 
+/// The plan, if its prompt has at most `max` tokens or `max` is 0. Counting is work, so it is done where nobody is kept from theirs.
+async fn within_limit(plan: TurnPlan, max: usize) -> Result<TurnPlan, ApiError> {
+    if max == 0 {
+        return Ok(plan);
+    }
+    let counting = tokio::task::spawn_blocking(move || (!tokens::exceed(&plan.items, max)).then_some(plan));
+    counting.await.map_err(|_| ApiError::Internal)?.ok_or(ApiError::PromptTooLong)
+}
+
+/// Makes what tokens are counted with, at its first use, where nobody is kept from working.
+async fn load_vocabulary() {
+    // It can only have panicked, and will do so where it is needed.
+    let _ = tokio::task::spawn_blocking(tokens::load).await;
+}
+
 /// Collects the answers and sends them as one object.
-async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &Envelope, headers: HeaderMap) {
+async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &Envelope, mut headers: HeaderMap) {
     while !turns.are_complete() {
         match turns.next(&mut exchange).await {
             Step::Piece(_, piece) => note_first_token(&mut exchange, &piece),
@@ -181,6 +208,7 @@ async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &E
             Step::Failed(error) => return fail(app, exchange, turns, error).await,
         }
     }
+    turns.count_usage().await;
     note_spent(&mut exchange, &turns);
     let answers = turns.close().await;
     let answers: Vec<(Answer, FinishReason)> =
@@ -188,6 +216,7 @@ async fn whole(app: &App, mut exchange: Exchange, mut turns: Turns, envelope: &E
     for (_, reason) in &answers {
         exchange.facts.finish_reasons.push(reason.as_str().to_owned());
     }
+    output::tell_calls(&mut headers, answers.iter().map(|(answer, _)| answer));
     exchange.answer_json(headers, completion(envelope, &answers)).await;
 }
 
@@ -213,6 +242,7 @@ async fn cancel(mut exchange: Exchange, turns: Turns) {
 
 fn note_spent(exchange: &mut Exchange, turns: &Turns) {
     exchange.facts.tokens = turns.tokens();
+    exchange.facts.usage_source = turns.usage_is_counted().then_some(UsageSource::Counted);
     exchange.facts.worker = turns.worker();
 }
 
@@ -303,6 +333,7 @@ impl Stream {
     }
 
     async fn complete(mut self) {
+        self.turns.count_usage().await;
         note_spent(&mut self.exchange, &self.turns);
         let tokens = self.turns.tokens().unwrap_or_default();
         self.turns.close().await;

@@ -29,6 +29,8 @@ pub enum ApiError {
         /// What the client reads.
         message: String,
     },
+    /// The prompt has more tokens than the configuration allows.
+    PromptTooLong,
     /// No key, or a wrong one.
     Unauthorized,
     /// A key whose role does not do this.
@@ -228,6 +230,10 @@ impl ApiError {
             Self::ModelNotFound { message } => {
                 Row { param: Some(Param::Field("model")), ..row(404, invalid, "model_not_found", message, ClientError) }
             }
+            Self::PromptTooLong => Row {
+                param: Some(Param::Field("messages")),
+                ..row(403, "tokens_exceeded_error", "context_length_exceeded", "context length exceeded", ClientError)
+            },
             Self::Unauthorized => row(401, "authentication_error", "invalid_api_key", "unauthorized", Auth),
             Self::WrongRole(role) => {
                 let message = match role {
@@ -305,7 +311,10 @@ impl ApiError {
                 FailureKind::Disconnected => {
                     row(500, "server_error", "worker_error", "the model's upstream broke off its answer", ServerError)
                 }
-                FailureKind::Other => row(500, "server_error", "worker_error", &failure.message, ServerError),
+                // No class of OpenAI's fits a model that does not obey; the message says what it did not call.
+                FailureKind::NotCalled | FailureKind::Other => {
+                    row(500, "server_error", "worker_error", &failure.message, ServerError)
+                }
             },
             Self::JournalUnavailable => Row {
                 outcome: ServerError,
@@ -408,6 +417,11 @@ mod tests {
                 ApiError::model_not_found("x"),
                 404,
                 r#"{"message":"The model x does not exist or you do not have access to it.","type":"invalid_request_error","code":"model_not_found","param":"model"}"#,
+            ),
+            (
+                ApiError::PromptTooLong,
+                403,
+                r#"{"message":"context length exceeded","type":"tokens_exceeded_error","code":"context_length_exceeded","param":"messages"}"#,
             ),
             (
                 ApiError::Unauthorized,

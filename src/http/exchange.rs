@@ -14,7 +14,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
-use journal::{EventBody, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens};
+use journal::{EventBody, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens, UsageSource};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -73,8 +73,10 @@ pub struct Facts {
     pub model: Option<String>,
     /// Whether the client asked for a stream.
     pub stream: bool,
-    /// Exact usage.
+    /// Usage.
     pub tokens: Option<Tokens>,
+    /// Where it is from, if not from the worker.
+    pub usage_source: Option<UsageSource>,
     /// The `finish_reason` of each choice.
     pub finish_reasons: Vec<String>,
     /// The worker that ran the turn.
@@ -338,6 +340,7 @@ impl Exchange {
             model: facts.model.clone().map(|model| shortened(model, MODEL_MAX)),
             stream: facts.stream,
             tokens: facts.tokens,
+            usage_source: facts.usage_source,
             finish_reasons: facts.finish_reasons.clone(),
             error,
             worker: facts.worker.as_deref().map(str::to_owned),

@@ -9,6 +9,7 @@ pub mod exchange;
 pub mod health;
 pub mod metrics;
 pub mod models;
+pub mod output;
 pub mod routes;
 pub mod server;
 pub mod turns;

@@ -14,8 +14,11 @@ use super::error::ApiError;
 use super::exchange::Exchange;
 use crate::backend::{Backend, BackendKind, Turn, TurnStartError};
 use crate::gateway::queue::Places;
-use crate::openai::chat::answer::{Answer, AnswerEnd, FinishReason, Piece};
-use crate::turn::TurnPlan;
+use crate::openai::chat::answer::{Answer, AnswerEnd, Piece};
+use crate::openai::chat::rules::Rules;
+use crate::openai::chat::tool_choice::Demand;
+use crate::openai::tokens;
+use crate::turn::{FailureKind, TurnPlan};
 
 /// How long an interrupted turn may take to say that it ended; Codex takes about 2 ms. Frames that come later belong to no
 /// request.
@@ -31,6 +34,10 @@ pub struct Turns {
     starting: Option<Starting>,
     running: Vec<Turn>,
     answers: Vec<Answer>,
+    /// Choices that start over, by their index: their model did not make the call that it had to make.
+    again: Vec<(usize, Starting)>,
+    /// The choices that did so.
+    hinted: Vec<usize>,
     /// The places on the worker, given back as soon as it is done.
     places: Option<Places>,
     limits: Limits,
@@ -39,13 +46,18 @@ pub struct Turns {
 }
 
 /// What is to be run.
-#[derive(Debug)]
-struct Job {
-    request: RequestId,
-    plan: TurnPlan,
-    turns: usize,
-    /// Where the places are, and therefore all its turns, whatever is active meanwhile.
-    kind: BackendKind,
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// For which request.
+    pub request: RequestId,
+    /// Of each turn.
+    pub plan: TurnPlan,
+    /// How many turns.
+    pub turns: usize,
+    /// What the answers follow.
+    pub rules: Arc<Rules>,
+    /// Where all its turns run, whatever is active meanwhile.
+    pub kind: BackendKind,
 }
 
 /// What ends the waiting for a worker.
@@ -81,17 +93,9 @@ enum Progress {
 // === impl Turns ===
 
 impl Turns {
-    /// Starts `turns` turns of `plan` on this backend, in these places.
-    pub fn start(
-        backend: Arc<Backend>,
-        plan: TurnPlan,
-        turns: usize,
-        request: RequestId,
-        kind: BackendKind,
-        places: Places,
-        limits: Limits,
-    ) -> Self {
-        let job = Arc::new(Job { request, plan, turns, kind });
+    /// Starts the turns of `job` in these places.
+    pub fn start(backend: Arc<Backend>, job: Job, places: Places, limits: Limits) -> Self {
+        let job = Arc::new(job);
         let starting = start(backend.clone(), job.clone());
         Self {
             backend,
@@ -99,6 +103,8 @@ impl Turns {
             starting: Some(Box::pin(starting)),
             running: Vec::new(),
             answers: Vec::new(),
+            again: Vec::new(),
+            hinted: Vec::new(),
             places: Some(places),
             limits,
             last_event: Instant::now(),
@@ -116,6 +122,8 @@ impl Turns {
                 return Step::Failed(ApiError::RequestTimeout);
             }
             let idle = self.last_event + self.limits.idle;
+            let burst =
+                self.answers.iter().any(Answer::awaits_calls).then(|| self.last_event + self.job.rules.output.grace);
             let (deadline, cut) = (self.limits.deadline, self.limits.cut.clone());
             let progress = tokio::select! {
                 biased;
@@ -124,6 +132,12 @@ impl Turns {
                 () = cut.cancelled() => Progress::Failed(ApiError::ShuttingDown),
                 () = sleep_until(idle) => Progress::Failed(ApiError::IdleTimeout),
                 () = sleep_until(deadline) => Progress::Failed(ApiError::RequestTimeout),
+                () = sleep_until(burst.unwrap_or(deadline)), if burst.is_some() => {
+                    for answer in &mut self.answers {
+                        answer.stop_waiting();
+                    }
+                    continue;
+                }
             };
             self.last_event = Instant::now();
             match progress {
@@ -136,7 +150,7 @@ impl Turns {
 
     /// Whether every answer has its end.
     pub fn are_complete(&self) -> bool {
-        !self.answers.is_empty() && self.answers.iter().all(|answer| answer.end().is_some())
+        !self.answers.is_empty() && self.answers.iter().all(Answer::is_complete)
     }
 
     /// Usage of all answers so far; `None` while the worker has reported none.
@@ -148,6 +162,27 @@ impl Turns {
         Some(sum).filter(|sum| *sum != Tokens::default())
     }
 
+    /// Counts the usage of answers that ended on our account before the worker reported it, as nobody else will.
+    pub async fn count_usage(&mut self) {
+        if !self.answers.iter().any(Answer::lacks_usage) {
+            return;
+        }
+        let (job, mut answers) = (self.job.clone(), std::mem::take(&mut self.answers));
+        let counting = tokio::task::spawn_blocking(move || {
+            let prompt = u64::try_from(tokens::count_items(&job.plan.items)).unwrap_or(u64::MAX);
+            for answer in &mut answers {
+                answer.count_usage(prompt);
+            }
+            answers
+        });
+        self.answers = counting.await.unwrap_or_default();
+    }
+
+    /// Whether usage was counted here, for some of the answers at least.
+    pub fn usage_is_counted(&self) -> bool {
+        self.answers.iter().any(Answer::is_counted)
+    }
+
     /// The worker they run on, once they do.
     pub fn worker(&self) -> Option<Arc<str>> {
         self.running.first().map(|turn| turn.worker().clone())
@@ -157,6 +192,7 @@ impl Turns {
     /// the answers back.
     pub async fn close(mut self) -> Vec<Answer> {
         self.starting = None;
+        self.again.clear();
         for turn in &self.running {
             if !turn.has_ended() {
                 turn.interrupt();
@@ -166,7 +202,7 @@ impl Turns {
             for (turn, answer) in self.running.iter_mut().zip(&mut self.answers) {
                 while !turn.has_ended() {
                     match turn.poll_next(cx) {
-                        Poll::Ready(event) => drop(answer.follow(event)),
+                        Poll::Ready(event) => answer.follow(event),
                         Poll::Pending => return Poll::Pending,
                     }
                 }
@@ -183,6 +219,7 @@ impl Turns {
         self.retried = true;
         self.running.clear();
         self.answers.clear();
+        self.again.clear();
         let (backend, job) = (self.backend.clone(), self.job.clone());
         self.starting = Some(Box::pin(async move {
             let recovered = timeout(RECOVERY_LIMIT, backend.until_ready(job.kind)).await;
@@ -197,34 +234,77 @@ impl Turns {
             self.starting = None;
             match started {
                 Ok(turns) => {
-                    self.answers = turns.iter().map(|_| Answer::default()).collect();
+                    self.answers = (0..turns.len()).map(|choice| Answer::new(self.job.rules.clone(), choice)).collect();
                     self.running = turns;
                 }
                 Err(error) => return Poll::Ready(Progress::Failed(error.into())),
             }
         }
         let progress = self.poll_piece(cx);
-        if !self.running.is_empty() && self.running.iter().all(Turn::has_ended) {
+        if !self.running.is_empty() && self.again.is_empty() && self.running.iter().all(Turn::has_ended) {
             self.places = None;
         }
         progress
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
-        for (index, (turn, answer)) in self.running.iter_mut().zip(&mut self.answers).enumerate() {
-            while let Poll::Ready(event) = turn.poll_next(cx) {
-                let Some(piece) = answer.follow(event) else { continue };
-                // The calls are with the client now: Codex must not wait for somebody to run them.
-                if matches!(piece, Piece::End(AnswerEnd::Finished(FinishReason::ToolCalls))) {
-                    turn.interrupt();
+        if let Err(error) = self.poll_again(cx) {
+            return Poll::Ready(Progress::Failed(error.into()));
+        }
+        for index in 0..self.running.len() {
+            let (turn, answer) = (&mut self.running[index], &mut self.answers[index]);
+            let piece = loop {
+                if let Some(piece) = answer.next_piece() {
+                    break Some(piece);
                 }
-                return Poll::Ready(match piece {
-                    Piece::End(AnswerEnd::Failed(failure)) => Progress::Failed(failure.into()),
-                    piece => Progress::Piece(index, piece),
-                });
+                let Poll::Ready(event) = turn.poll_next(cx) else { break None };
+                answer.follow(event);
+            };
+            match piece {
+                None => {}
+                Some(Piece::End(AnswerEnd::Failed(failure))) if failure.kind == FailureKind::NotCalled => {
+                    if self.hinted.contains(&index) {
+                        return Poll::Ready(Progress::Failed(failure.into()));
+                    }
+                    self.start_over(index);
+                    return self.poll_piece(cx);
+                }
+                Some(Piece::End(AnswerEnd::Failed(failure))) => {
+                    return Poll::Ready(Progress::Failed(failure.into()));
+                }
+                Some(piece) => {
+                    // What is over for the client must not go on: nobody will run the calls, or read the text.
+                    if matches!(piece, Piece::End(_)) && !turn.has_ended() {
+                        turn.interrupt();
+                    }
+                    return Poll::Ready(Progress::Piece(index, piece));
+                }
             }
         }
         Poll::Pending
+    }
+
+    /// Starts choice `index` once more, with a word about the call that it must make.
+    fn start_over(&mut self, index: usize) {
+        let mut job = Job { turns: 1, ..Job::clone(&self.job) };
+        job.plan.items.extend(job.rules.demand.iter().map(Demand::hint));
+        let job = Arc::new(job);
+        self.hinted.push(index);
+        self.answers[index] = self.answers[index].again();
+        self.again.push((index, Box::pin(start(self.backend.clone(), job))));
+    }
+
+    /// Lets choices that start over do so.
+    fn poll_again(&mut self, cx: &mut Context<'_>) -> Result<(), TurnStartError> {
+        let mut waiting = Vec::new();
+        for (index, mut starting) in std::mem::take(&mut self.again) {
+            match starting.as_mut().poll(cx) {
+                Poll::Pending => waiting.push((index, starting)),
+                Poll::Ready(turns) => self.running.splice(index..=index, turns?).for_each(drop),
+            }
+        }
+        self.again = waiting;
+        Ok(())
     }
 }
 

@@ -5,3 +5,4 @@
 pub mod chat;
 pub mod error;
 pub mod sse;
+pub mod tokens;

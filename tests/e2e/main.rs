@@ -19,6 +19,7 @@ mod lifecycle;
 mod proto;
 mod raw_files;
 mod retention;
+mod rules;
 mod sdk;
 mod startup;
 mod support;

@@ -57,6 +57,7 @@ pub(crate) fn finished(id: RequestId) -> Draft {
         model: Some("m".to_owned()),
         stream: true,
         tokens: Some(Tokens { input: 10, cached: 4, output: 6, reasoning: 2 }),
+        usage_source: None,
         finish_reasons: vec!["stop".to_owned()],
         error: None,
         worker: Some("w1".to_owned()),

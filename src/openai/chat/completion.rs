@@ -65,8 +65,9 @@ pub fn completion(envelope: &Envelope, choices: &[(Answer, FinishReason)]) -> St
 }
 
 fn choice(index: usize, answer: &Answer, reason: FinishReason) -> Choice<'_> {
-    // Text beside calls was shown to a streaming client; here the contract has room for one of the two.
+    // Text beside calls was shown to a streaming client; here the contract has room for one of the two, unless calls are text.
     let content = match reason {
+        FinishReason::ToolCalls if answer.shows_text_beside_calls() => Some(answer.text()),
         FinishReason::ToolCalls | FinishReason::ContentFilter => None,
         FinishReason::Stop | FinishReason::Length => Some(answer.text()),
     };

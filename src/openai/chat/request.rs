@@ -1,7 +1,8 @@
 //! What a client asks for, read from the body field by field in the order of the contract.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
+use super::rules::Rules;
 use super::{messages, tools};
 use crate::openai::error::InvalidRequest;
 use crate::turn::{Effort, TurnPlan};
@@ -19,6 +20,8 @@ pub struct ChatRequest {
     pub n: usize,
     /// Fields that were accepted and have no effect here.
     pub ignored: Vec<String>,
+    /// What is asked of the answers beyond the plan of their turns.
+    pub rules: Rules,
     effort: Option<Effort>,
     tools: Vec<Value>,
     items: Vec<Value>,
@@ -26,7 +29,7 @@ pub struct ChatRequest {
 }
 
 /// Fields that have their effect, or that need none.
-const HONOURED: [&str; 15] = [
+const HONOURED: [&str; 18] = [
     "model",
     "messages",
     "n",
@@ -42,6 +45,9 @@ const HONOURED: [&str; 15] = [
     "metadata",
     "user",
     "parallel_tool_calls",
+    "stop",
+    "max_tokens",
+    "max_completion_tokens",
 ];
 
 // === impl ChatRequest ===
@@ -55,25 +61,30 @@ impl ChatRequest {
             code: "invalid_request_error",
         })?;
         let model = model(body)?;
-        let items = match body.get("messages").and_then(Value::as_array) {
+        let mut items = match body.get("messages").and_then(Value::as_array) {
             Some(list) if !list.is_empty() => messages::items(list)?,
             _ => return Err(InvalidRequest::new("messages", "messages[] required")),
         };
         let n = choices(body, max_choices)?;
         refuse_what_changes_the_shape(body)?;
-        let tools = tools::tools(body)?;
+        let (tools, demand) = tools::tools(body)?;
         let effort = effort(body)?;
         let output_schema = output_schema(body)?;
+        if wants_json(body) {
+            items.insert(0, json_hint());
+        }
         check_numbers(body)?;
         for field in ["parallel_tool_calls", "stream"] {
             boolean(body, field, field)?;
         }
+        let rules = Rules::read(body, demand)?;
         Ok(Self {
             model,
             stream: boolean(body, "stream", "stream")?,
             include_usage: include_usage(body)?,
             n,
             ignored: ignored(body),
+            rules,
             effort,
             tools,
             items,
@@ -154,6 +165,17 @@ fn output_schema(body: &Map<String, Value>) -> Result<Option<Value>, InvalidRequ
     }
 }
 
+/// Whether any JSON object will do, for which the worker knows no form of output.
+fn wants_json(body: &Map<String, Value>) -> bool {
+    body.get("response_format").is_some_and(|format| format.get("type").is_some_and(|kind| kind == "json_object"))
+}
+
+/// What a model is told that shall answer with JSON. It stands before the conversation, where it gets into nobody's way.
+fn json_hint() -> Value {
+    let text = "Answer with a single JSON object and nothing else: no prose, no code fence.";
+    json!({ "type": "message", "role": "developer", "content": [{ "type": "input_text", "text": text }] })
+}
+
 fn check_numbers(body: &Map<String, Value>) -> Result<(), InvalidRequest> {
     for (field, max) in [("temperature", 2.0), ("top_p", 1.0)] {
         if let Some(value) = body.get(field).filter(|value| !value.is_null())
@@ -196,8 +218,7 @@ fn ignored(body: &Map<String, Value>) -> Vec<String> {
     let plain = |name: &str| name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     let without_effect = |(name, value): &(&String, &Value)| match name.as_str() {
         _ if value.is_null() => false,
-        "parallel_tool_calls" => value == &&Value::Bool(false),
-        "tool_choice" | "function_call" => !matches!(value.as_str(), Some("auto" | "none")),
+        // The model is told, and nothing makes it obey.
         "response_format" => value.get("type").is_some_and(|kind| kind == "json_object"),
         name => !HONOURED.contains(&name) && plain(name),
     };
@@ -206,10 +227,8 @@ fn ignored(body: &Map<String, Value>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
     use super::*;
+    use proptest::prelude::*;
 
     fn body(extra: &Value) -> Value {
         let mut body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }] });
@@ -244,6 +263,11 @@ mod tests {
             (json!({ "temperature": 2.1 }), "temperature", "temperature must be a number between 0 and 2"),
             (json!({ "top_p": "1" }), "top_p", "top_p must be a number between 0 and 1"),
             (json!({ "max_completion_tokens": 0 }), "max_tokens", "max_tokens must be a positive integer"),
+            (
+                json!({ "stop": [1] }),
+                "stop",
+                "stop must be a string or an array of up to 4 strings, each of 1 to 1024 bytes",
+            ),
             (json!({ "stream": "yes" }), "stream", "stream must be a boolean"),
             (json!({ "parallel_tool_calls": 1 }), "parallel_tool_calls", "parallel_tool_calls must be a boolean"),
             (json!({ "stream_options": true }), "stream_options", "stream_options must be an object"),
@@ -259,7 +283,7 @@ mod tests {
     fn what_has_no_effect_is_named() {
         let extra =
             json!({ "temperature": 1, "seed": 7, "stop": null, "user": "u", "parallel_tool_calls": false, "x y": 1 });
-        assert_eq!(parse(&body(&extra)).unwrap().ignored, ["temperature", "seed", "parallel_tool_calls"]);
+        assert_eq!(parse(&body(&extra)).unwrap().ignored, ["temperature", "seed"]);
     }
 
     #[test]
@@ -271,6 +295,16 @@ mod tests {
             effort(json!({ "reasoning_effort": "none", "reasoning": { "effort": "high" } })),
             Some(Effort::None)
         );
+    }
+
+    #[test]
+    fn a_model_that_shall_answer_with_json_is_told_so_and_the_client_that_nothing_is_sure() {
+        let request = parse(&body(&json!({ "response_format": { "type": "json_object" } }))).unwrap();
+        assert_eq!(request.ignored, ["response_format"]);
+        let items = request.plan("up", None).items;
+        assert_eq!((items.len(), &items[0]["role"]), (2, &json!("developer")));
+        let plain = parse(&body(&json!({ "response_format": { "type": "text" } }))).unwrap();
+        assert_eq!((plain.ignored.len(), plain.plan("up", None).items.len()), (0, 1));
     }
 
     proptest! {

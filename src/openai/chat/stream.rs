@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::{AnswerEnd, Piece};
+use super::output_mode::StopAfterTools;
 use super::{Envelope, Usage};
 use crate::openai::sse;
 
@@ -15,6 +16,9 @@ pub struct ChunkWriter {
     include_usage: bool,
     /// Tool calls written so far, by choice.
     calls: Vec<usize>,
+    /// Whether some were left out, by choice.
+    truncated: Vec<bool>,
+    stop_mode: StopAfterTools,
 }
 
 #[derive(Serialize)]
@@ -54,9 +58,9 @@ struct ToolComment {
 // === impl ChunkWriter ===
 
 impl ChunkWriter {
-    /// A writer for `choices` choices.
-    pub fn new(envelope: Envelope, choices: usize, include_usage: bool) -> Self {
-        Self { envelope, include_usage, calls: vec![0; choices] }
+    /// A writer for `choices` choices, which tells clients of `stop_mode`.
+    pub fn new(envelope: Envelope, choices: usize, include_usage: bool, stop_mode: StopAfterTools) -> Self {
+        Self { envelope, include_usage, calls: vec![0; choices], truncated: vec![false; choices], stop_mode }
     }
 
     /// The events that open the stream: each choice's role.
@@ -83,11 +87,15 @@ impl ChunkWriter {
                 if self.calls[index] > 0 {
                     events.push(sse::comment(&ToolComment {
                         tool_call_count: self.calls[index],
-                        tool_call_truncated: false,
-                        stop_after_tools_mode: "burst",
+                        tool_call_truncated: self.truncated[index],
+                        stop_after_tools_mode: self.stop_mode.as_str(),
                     }));
                 }
                 events
+            }
+            Piece::Truncated => {
+                self.truncated[index] = true;
+                Vec::new()
             }
             Piece::Reasoning | Piece::End(AnswerEnd::Failed(_)) => Vec::new(),
         }

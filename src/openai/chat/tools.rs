@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
+use super::tool_choice::Demand;
 use crate::openai::error::InvalidRequest;
 
-/// The tools of `body` that the model may use, from `tools` or the legacy `functions`; none with `tool_choice: "none"`.
-pub fn tools(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
+/// The tools of `body` that the model may use, from `tools` or the legacy `functions`, and the call that it must make: none with
+/// `tool_choice: "none"`, and only the function that it names.
+pub fn tools(body: &Map<String, Value>) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
     let mut tools = Vec::new();
     if let Some(list) = list(body, "tools")? {
         for (index, tool) in list.iter().enumerate() {
@@ -26,10 +28,15 @@ pub fn tools(body: &Map<String, Value>) -> Result<Vec<Value>, InvalidRequest> {
     refuse_duplicates(&tools)?;
     let tools_given =
         body.get("tools").is_some_and(Value::is_array) || body.get("functions").is_some_and(Value::is_array);
-    match choice(body, &tools, tools_given)? {
-        Choice::None => Ok(Vec::new()),
-        Choice::Free => Ok(tools),
+    let demand = match choice(body, &tools, tools_given)? {
+        Choice::None => return Ok((Vec::new(), None)),
+        Choice::Free => None,
+        Choice::Demand(demand) => Some(demand),
+    };
+    if let Some(Demand::Named(name)) = &demand {
+        tools.retain(|tool| tool["name"] == **name);
     }
+    Ok((tools, demand))
 }
 
 /// The longest name of a function that the worker takes, in bytes.
@@ -38,6 +45,7 @@ const MAX_NAME: usize = 128;
 enum Choice {
     None,
     Free,
+    Demand(Demand),
 }
 
 fn list<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a Vec<Value>>, InvalidRequest> {
@@ -86,7 +94,7 @@ fn refuse_duplicates(tools: &[Value]) -> Result<(), InvalidRequest> {
     }
 }
 
-/// `tool_choice` and the legacy `function_call`, as far as a worker can follow them.
+/// `tool_choice` and the legacy `function_call`.
 fn choice(body: &Map<String, Value>, tools: &[Value], tools_given: bool) -> Result<Choice, InvalidRequest> {
     let field = if body.contains_key("tool_choice") { "tool_choice" } else { "function_call" };
     let Some(choice) = body.get(field).filter(|choice| !choice.is_null()) else { return Ok(Choice::Free) };
@@ -99,35 +107,41 @@ fn choice(body: &Map<String, Value>, tools: &[Value], tools_given: bool) -> Resu
     let wanted = match choice {
         Value::String(word) => match word.as_str() {
             "none" => return Ok(Choice::None),
-            "auto" | "required" => None,
+            "auto" => Choice::Free,
+            "required" => Choice::Demand(Demand::Any),
             _ => return Err(malformed()),
         },
         Value::Object(object) => {
             let function = if field == "tool_choice" { object.get("function") } else { Some(choice) };
             let name = function.and_then(|function| function.get("name")).and_then(Value::as_str);
-            Some(name.ok_or_else(|| {
+            let name = name.ok_or_else(|| {
                 InvalidRequest::new(format!("{field}.function.name"), "the choice of a function needs its name")
-            })?)
+            })?;
+            Choice::Demand(Demand::Named(name.to_owned()))
         }
         _ => return Err(malformed()),
     };
     if !tools_given {
         return Err(InvalidRequest::new(field, format!("{field} is only allowed when tools are given")));
     }
-    if let Some(name) = wanted
-        && !tools.iter().any(|tool| tool["name"] == name)
+    if let Choice::Demand(Demand::Named(name)) = &wanted
+        && !tools.iter().any(|tool| tool["name"] == **name)
     {
         let message = format!("{field} names the function '{name}', which is not among the tools");
         return Err(InvalidRequest::new(format!("{field}.function.name"), message));
     }
-    Ok(Choice::Free)
+    // Something must be there to be called.
+    if tools.is_empty() && matches!(wanted, Choice::Demand(_)) {
+        return Err(InvalidRequest::new(field, format!("{field} demands a call, and there is no tool")));
+    }
+    Ok(wanted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(body: &Value) -> Result<Vec<Value>, InvalidRequest> {
+    fn read(body: &Value) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
         tools(body.as_object().unwrap())
     }
 
@@ -142,14 +156,30 @@ mod tests {
             json!({ "type": "function", "name": "f", "description": "d", "inputSchema": schema }),
             json!({ "type": "function", "name": "g", "description": "", "inputSchema": { "type": "object", "properties": {} } }),
         ];
-        assert_eq!(read(&body).unwrap(), expected);
+        assert_eq!(read(&body).unwrap(), (expected.to_vec(), None));
     }
 
     #[test]
     fn no_tool_is_sent_when_none_may_be_used() {
         let tool = json!([{ "type": "function", "function": { "name": "f" } }]);
-        assert!(read(&json!({ "tools": tool, "tool_choice": "none" })).unwrap().is_empty());
-        assert_eq!(read(&json!({ "tools": tool, "tool_choice": "auto" })).unwrap().len(), 1);
+        assert!(read(&json!({ "tools": tool, "tool_choice": "none" })).unwrap().0.is_empty());
+        assert_eq!(read(&json!({ "tools": tool, "tool_choice": "auto" })).unwrap().0.len(), 1);
+    }
+
+    #[test]
+    fn a_named_function_is_the_only_one_sent() {
+        let tools = json!([
+            { "type": "function", "function": { "name": "f" } },
+            { "type": "function", "function": { "name": "g" } },
+        ]);
+        let named = json!({ "tools": tools, "tool_choice": { "type": "function", "function": { "name": "g" } } });
+        let (sent, demand) = read(&named).unwrap();
+        assert_eq!((sent.len(), &sent[0]["name"]), (1, &json!("g")));
+        assert_eq!(demand, Some(Demand::Named("g".to_owned())));
+        let (sent, demand) = read(&json!({ "tools": tools, "tool_choice": "required" })).unwrap();
+        assert_eq!((sent.len(), demand), (2, Some(Demand::Any)));
+        let (sent, _) = read(&json!({ "functions": [{ "name": "h" }], "function_call": { "name": "h" } })).unwrap();
+        assert_eq!(sent.len(), 1);
     }
 
     #[test]
@@ -167,6 +197,7 @@ mod tests {
             (json!({ "tools": tool, "tool_choice": "some" }), "tool_choice"),
             (json!({ "tools": tool, "tool_choice": 1 }), "tool_choice"),
             (json!({ "tool_choice": "auto" }), "tool_choice"),
+            (json!({ "tools": [], "tool_choice": "required" }), "tool_choice"),
             (json!({ "tools": tool, "tool_choice": { "type": "function" } }), "tool_choice.function.name"),
             (json!({ "tools": tool, "tool_choice": { "function": { "name": "g" } } }), "tool_choice.function.name"),
         ];

@@ -39,6 +39,7 @@ fn finished() -> EventBody {
         model: None,
         stream: true,
         tokens: None,
+        usage_source: None,
         finish_reasons: vec![],
         error: None,
         worker: None,

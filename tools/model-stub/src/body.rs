@@ -51,12 +51,21 @@ fn decompress(raw: &Bytes) -> Result<Vec<u8>, BodyError> {
     if plain.len() > MAX_BODY { Err(BodyError::TooLarge) } else { Ok(plain) }
 }
 
-/// The last user text, or what is to be said about a tool result that follows it.
+/// The last user text, or what is to be said about a tool result that follows it. A model that needs to be coaxed calls its tool
+/// once a developer message follows its script.
 pub(crate) fn script(body: &RawValue) -> Result<String, BodyError> {
     let Request { input } = serde_json::from_str(body.get()).map_err(BodyError::Json)?;
     Ok(match &input {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().rev().find_map(item_script).unwrap_or_default(),
+        Value::Array(items) => {
+            let script = items.iter().rev().find_map(item_script).unwrap_or_default();
+            let urged = items.last().is_some_and(|item| item["role"] == "developer");
+            match script.strip_prefix("coax:") {
+                Some(call) if urged => format!("tool:{call}"),
+                Some(_) => "say:I would rather not.".to_owned(),
+                None => script,
+            }
+        }
         _ => String::new(),
     })
 }
@@ -126,6 +135,8 @@ mod tests {
             script_of(&json!([result(json!([{"type": "input_text"}]))])),
             r#"say:got tool output [{"type":"input_text"}]"#
         );
+        assert_eq!(script_of(&json!([user("coax:f:{}")])), "say:I would rather not.");
+        assert_eq!(script_of(&json!([user("coax:f:{}"), other("developer")])), "tool:f:{}");
         assert_eq!(script_of(&json!("plain")), "plain");
         assert_eq!(script_of(&json!([])), "");
     }

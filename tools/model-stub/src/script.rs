@@ -20,6 +20,7 @@ pub const SCRIPTS: &str = r#"The last user text of a request is its script:
                         that is sent as it is
   text_then_call:<text>:<name>:<json>
                         a message, then a call (no colon in <text>)
+  coax:<name>:<json>    a message; the call once a developer message stands behind the script
   incomplete            half a message, cut at max_output_tokens
   filter                half a message, cut by the content filter
   failed                response.failed: context_length_exceeded

@@ -281,6 +281,7 @@ pub(crate) fn finished(status: u16, outcome: Outcome, tokens: Option<Tokens>) ->
         model: Some("m\u{1b}[2J".to_owned()),
         stream: true,
         tokens,
+        usage_source: None,
         finish_reasons: tokens.iter().map(|_| "stop".to_owned()).collect(),
         error: None,
         worker: Some("w1".to_owned()),

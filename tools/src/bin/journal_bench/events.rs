@@ -176,6 +176,7 @@ impl Traffic {
             model: Some(request.model.to_owned()),
             stream: true,
             tokens: Some(request.tokens()),
+            usage_source: None,
             finish_reasons: vec!["stop".to_owned()],
             error: failed.then(|| "upstream_error".to_owned()),
             worker: Some(request.worker.clone()),
