@@ -165,9 +165,12 @@ impl Service {
             on_failure: config.on_failure,
             deadline: config.journal_deadline,
         };
-        let metrics = Metrics::new(models)?.with_kinds(scrubber.kinds().chain([scrubbers::DROPPED]));
+        let metrics = Metrics::new(models)?
+            .with_kinds(scrubber.kinds().chain([scrubbers::DROPPED]))
+            .with_backend(codexes.active(&config));
         let (recorder, recorder_thread) = Recorder::start(journal, scrub, Projections::new(metrics), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
+        let active = codexes.active(&config);
         let plans = backend_plans(&config, codexes, &state_dir, &recorder).await?;
 
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
@@ -178,7 +181,7 @@ impl Service {
             config_digest: config::digest(&config),
         };
         recorder.record(None, started).await;
-        let backend = backend(&config, plans, &stop, &tasks);
+        let backend = backend(&config, plans, active, &stop, &tasks);
         let app = Arc::new(App {
             gateway,
             reader: reader.clone(),
@@ -316,6 +319,15 @@ impl Codexes {
         };
         Ok(Self { app_server, proto })
     }
+
+    /// Where requests go at first.
+    fn active(&self, config: &Config) -> Option<BackendKind> {
+        if config.use_app_server {
+            Some(BackendKind::AppServer)
+        } else {
+            self.proto.as_ref().map(|_| BackendKind::Proto)
+        }
+    }
 }
 
 fn no_app_server(error: &dyn std::error::Error) {
@@ -365,12 +377,13 @@ async fn backend_plans(
 }
 
 /// The backends that there are plans for. The app-server's worker is started at once only if it is used.
-fn backend(config: &Config, plans: BackendPlans, stop: &CancellationToken, tasks: &TaskTracker) -> Backend {
-    let active = match &plans {
-        BackendPlans { app_server: Some(_), .. } if config.use_app_server => Some(BackendKind::AppServer),
-        BackendPlans { proto: Some(_), .. } => Some(BackendKind::Proto),
-        _ => None,
-    };
+fn backend(
+    config: &Config,
+    plans: BackendPlans,
+    active: Option<BackendKind>,
+    stop: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Backend {
     let wake = CancellationToken::new();
     if active == Some(BackendKind::AppServer) {
         wake.cancel();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::{BackendKind, SwitchError};
+use crate::backend::{BACKEND_FLAG, BackendKind, SwitchError};
 use crate::config::{self, Config, Row, Sources};
 use crate::gateway::keys::{DEFAULT_KEY, file};
 use crate::gateway::maintenance::Notice;
@@ -113,7 +113,7 @@ impl Live {
         let before = self.app.backend.set_active(backend, self.app.config.worker_startup_timeout).await?;
         if before != Some(backend) {
             let before = before.map_or("disabled", BackendKind::as_str).to_owned();
-            self.tell("codex.backend", before, backend.to_string(), actor);
+            self.tell(BACKEND_FLAG, before, backend.to_string(), actor);
         }
         Ok(())
     }

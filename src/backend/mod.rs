@@ -26,6 +26,9 @@ use self::app_server::connection::CallError;
 use self::proto::Proto;
 use crate::turn::{TurnEvent, TurnPlan};
 
+/// What a switch is called in the journal (`flag.changed`).
+pub const BACKEND_FLAG: &str = "codex.backend";
+
 /// The kinds of backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BackendKind {

@@ -9,7 +9,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use super::FinishedRequest;
-use crate::backend::BackendKind;
+use crate::backend::{BACKEND_FLAG, BackendKind};
 
 const REQUESTS: &str = "codex_proxy_requests_total";
 const HTTP_RESPONSES: &str = "codex_proxy_http_responses_total";
@@ -73,6 +73,8 @@ pub struct Metrics {
     models: Vec<String>,
     /// Whether the service stops: no worker makes it ready then.
     draining: AtomicBool,
+    /// Whether new requests go to `codex proto`: that needs no worker to be ready.
+    fallback: AtomicBool,
 }
 
 /// The journal's measures of itself, which no event tells.
@@ -103,7 +105,13 @@ impl Metrics {
             .build_recorder();
         let mut models: Vec<String> = models.into_iter().collect();
         models.push(OTHER.to_owned());
-        let metrics = Self { handle: recorder.handle(), recorder, models, draining: AtomicBool::new(false) };
+        let metrics = Self {
+            handle: recorder.handle(),
+            recorder,
+            models,
+            draining: AtomicBool::new(false),
+            fallback: AtomicBool::new(false),
+        };
         with_local_recorder(&metrics.recorder, || {
             describe();
             metrics.initialise();
@@ -119,6 +127,16 @@ impl Metrics {
                 counter!(SCRUBBED, "kind" => kind.to_owned()).absolute(0);
             }
         });
+        self
+    }
+
+    /// For a service whose requests go to this backend at first.
+    #[must_use]
+    pub fn with_backend(self, backend: Option<BackendKind>) -> Self {
+        if backend == Some(BackendKind::Proto) {
+            self.fallback.store(true, Ordering::Relaxed);
+            self.with(|| gauge!(READY).set(1));
+        }
         self
     }
 
@@ -202,12 +220,19 @@ impl Metrics {
                     "code"
                 };
                 counter!(WORKER_EXITS, "kind" => kind).increment(1);
-                gauge!(READY).set(0);
+                if !self.fallback.load(Ordering::Relaxed) {
+                    gauge!(READY).set(0);
+                }
             }
             EventBody::WorkerRestartScheduled { delay_ms, reason, .. } => {
                 counter!(WORKER_RESTARTS, "reason" => within(reason, &RESTART_REASONS)).increment(1);
                 let delay = Duration::from_millis(*delay_ms);
                 gauge!(WORKER_BACKOFF).set(delay.as_secs_f64());
+            }
+            // A backend that is switched to is ready.
+            EventBody::FlagChanged { flag, to, .. } if flag == BACKEND_FLAG => {
+                self.fallback.store(*to == BackendKind::Proto.as_str(), Ordering::Relaxed);
+                gauge!(READY).set(u32::from(!self.draining.load(Ordering::Relaxed)));
             }
             EventBody::ServiceDraining { .. } => {
                 self.draining.store(true, Ordering::Relaxed);
@@ -356,7 +381,7 @@ fn describe() {
     );
     describe_counter!(JOURNAL_BACKPRESSURE, "Time that requests waited for the journal, in whole seconds.");
     describe_counter!(SCRUBBED, "Secrets and personal data redacted from events of the journal, by kind.");
-    describe_gauge!(READY, "1 while a worker takes turns.");
+    describe_gauge!(READY, "1 while a worker takes turns, or a process can be started for each.");
     describe_gauge!(DRAINING, "1 once the service was told to stop.");
     describe_gauge!(BUILD_INFO, "Constant 1.");
 }
@@ -406,6 +431,33 @@ mod tests {
         metrics.on_event(&EventBody::ServiceDraining { reason: "SIGTERM".to_owned(), requests: 0 });
         metrics.on_event(&ready);
         assert!(metrics.render().contains("codex_proxy_ready 0"));
+    }
+
+    #[test]
+    fn on_the_fallback_no_worker_is_needed() {
+        let metrics = Metrics::new([]).unwrap().with_backend(Some(BackendKind::Proto));
+        let exited = |worker: &str| EventBody::WorkerExited {
+            worker: worker.to_owned(),
+            code: Some(0),
+            signal: None,
+            expected: true,
+            uptime_ms: 1.0,
+        };
+        metrics.on_event(&exited("p1"));
+        metrics.on_event(&exited("w1"));
+        assert!(metrics.render().contains("codex_proxy_ready 1"));
+        let switched = |to: BackendKind| EventBody::FlagChanged {
+            flag: BACKEND_FLAG.to_owned(),
+            from: String::new(),
+            to: to.to_string(),
+            actor: "uid:0".to_owned(),
+        };
+        metrics.on_event(&switched(BackendKind::AppServer));
+        assert!(metrics.render().contains("codex_proxy_ready 1"));
+        metrics.on_event(&exited("w2"));
+        assert!(metrics.render().contains("codex_proxy_ready 0"));
+        metrics.on_event(&switched(BackendKind::Proto));
+        assert!(metrics.render().contains("codex_proxy_ready 1"));
     }
 
     #[test]

@@ -28,7 +28,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{PATIENCE, ask, codex, codex_proto};
+use crate::support::{PATIENCE, Proxy, ask, ask_stream, codex, codex_proto, command, stream_events, stream_text};
 
 /// Both backends in this process, on a scripted model.
 struct Bench {
@@ -165,4 +165,41 @@ async fn under_load_no_turn_fails() {
         assert!(workers.iter().any(|worker| worker.starts_with(prefix)), "{workers:?}");
     }
     bench.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_command_under_load_no_stream_fails() {
+    let binary = codex_proto();
+    let proxy = Proxy::start_with(&[("CODEX_PROTO_BIN", binary.to_str().unwrap())]).await;
+    let clients = join_all((0..6).map(|client| {
+        let proxy = &proxy;
+        async move {
+            for turn in 0..6 {
+                let text = format!("{client}-{turn} one two");
+                let request = proxy.chat(&ask_stream(&format!("delay:100:say:{text}")));
+                let (chunks, done) = stream_events(&request.send().await.unwrap().text().await.unwrap());
+                assert!(done, "{chunks:?}");
+                assert_eq!(stream_text(&chunks), text);
+            }
+        }
+    }));
+    let flips = async {
+        for backend in ["proto", "app-server", "proto", "app-server"] {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let mut switch = command(proxy.state.path());
+            // Without the upstream's address its key is a mistake of the configuration.
+            switch.env_remove("PROXY_UPSTREAM_API_KEY").args(["ctl", "backend", backend]);
+            let output = switch.output().await.unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        }
+    };
+    tokio::join!(clients, flips);
+    let summaries = proxy.summaries().await;
+    assert_eq!(summaries.len(), 36);
+    assert!(summaries.iter().all(|summary| summary["outcome"] == "ok"));
+    for prefix in ["w", "p"] {
+        assert!(summaries.iter().any(|summary| summary["worker"].as_str().unwrap().starts_with(prefix)), "{prefix}");
+    }
+    let events = proxy.trace(&["events", "--json"]).await;
+    assert_eq!(events.matches(r#""flag":"codex.backend""#).count(), 4);
 }
