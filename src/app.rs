@@ -18,6 +18,7 @@ use crate::admin::socket::BindError;
 use crate::backend::app_server::AppServer;
 use crate::backend::app_server::catalog::{self, CatalogError};
 use crate::backend::app_server::home::{self, HomeError};
+use crate::backend::app_server::instructions::{self, FileError};
 use crate::backend::app_server::locate::{self, Codex, LocateError};
 use crate::backend::app_server::process::Spawner;
 use crate::backend::app_server::supervisor::{Status, Supervisor};
@@ -61,6 +62,9 @@ pub enum StartError {
     /// The workers' folder cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// The file with the base instructions cannot be read.
+    #[error(transparent)]
+    Instructions(#[from] FileError),
     /// The journal cannot be used.
     #[error("{0}")]
     Journal(#[from] journal::Error),
@@ -105,9 +109,9 @@ impl StartError {
             Self::Locate(_) | Self::Catalog(CatalogError::Command { .. } | CatalogError::Malformed { .. }) => {
                 Exit::Unavailable
             }
-            Self::Policy(_) | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => {
-                Exit::Configuration
-            }
+            Self::Policy(_)
+            | Self::Instructions(_)
+            | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => Exit::Configuration,
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
             | Self::Bind { .. }
@@ -133,6 +137,7 @@ impl Service {
         }
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let hangup = signal(SignalKind::hangup())?;
+        let instructions = instructions::Policy::read(&config)?;
         let codex = if config.use_app_server { Some(locate(&config).await?) } else { None };
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
@@ -174,7 +179,7 @@ impl Service {
         };
         let app = Arc::new(App {
             keys: Keys::new(config.api_key.as_ref()),
-            backend: Arc::new(AppServer::new(&config, status)),
+            backend: Arc::new(AppServer::new(&config, instructions, status)),
             recorder: recorder.clone(),
             scrubber,
             proof,

@@ -13,6 +13,7 @@ mod faults;
 mod golden;
 mod health;
 mod hostile;
+mod instructions;
 mod lifecycle;
 mod raw_files;
 mod retention;

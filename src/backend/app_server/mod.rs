@@ -9,6 +9,7 @@ pub mod codec;
 pub mod connection;
 pub mod exec;
 pub mod home;
+pub mod instructions;
 pub mod locate;
 pub mod notifications;
 pub mod process;
@@ -24,6 +25,7 @@ use journal::RequestId;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use self::connection::CallError;
+use self::instructions::Policy;
 use self::supervisor::Status;
 use self::turn::Turn;
 use crate::config::Config;
@@ -35,6 +37,7 @@ pub struct AppServer {
     status: watch::Receiver<Status>,
     slots: Arc<Semaphore>,
     sandbox: String,
+    instructions: Policy,
     call_timeout: Duration,
 }
 
@@ -55,12 +58,13 @@ pub enum TurnStartError {
 // === impl AppServer ===
 
 impl AppServer {
-    /// A backend on the worker that `status` tells of.
-    pub fn new(config: &Config, status: watch::Receiver<Status>) -> Self {
+    /// A backend on the worker that `status` tells of, whose threads get base instructions by that policy.
+    pub fn new(config: &Config, instructions: Policy, status: watch::Receiver<Status>) -> Self {
         Self {
             status,
             slots: Arc::new(Semaphore::new(config.worker_max_concurrency)),
             sandbox: config.sandbox_mode.to_string(),
+            instructions,
             call_timeout: config.worker_request_timeout,
         }
     }
@@ -103,8 +107,15 @@ impl AppServer {
         request: RequestId,
     ) -> Result<Vec<Turn>, TurnStartError> {
         let worker = self.status.borrow().usable().cloned().ok_or(TurnStartError::NotReady)?;
-        let starts = (0..turns).map(|_| Turn::start(&worker, plan, &self.sandbox, request, self.call_timeout));
+        let instructions = self.instructions.of(&worker.name);
+        let starts = (0..turns)
+            .map(|_| Turn::start(&worker, plan, &self.sandbox, instructions.clone(), request, self.call_timeout));
         Ok(futures_util::future::try_join_all(starts).await?)
+    }
+
+    /// From now on `worker` gets Codex's own instructions, as its upstream insists on them. Returns whether that is news.
+    pub fn insist_on_own_instructions(&self, worker: &Arc<str>) -> bool {
+        self.instructions.insist(worker)
     }
 
     /// Frames that the worker still sends for `request` belong to no request from here on.
