@@ -17,6 +17,7 @@ use crate::admin::ControlServer;
 use crate::admin::socket::BindError;
 use crate::backend::app_server::AppServer;
 use crate::backend::app_server::catalog::{self, CatalogError};
+use crate::backend::app_server::instructions::{self, FileError};
 use crate::backend::app_server::supervisor::Supervisor;
 use crate::backend::app_server::worker::WorkerPlan;
 use crate::backend::home::{self, HomeError};
@@ -66,6 +67,9 @@ pub enum StartError {
     /// The workers' folder cannot be used.
     #[error(transparent)]
     Home(#[from] HomeError),
+    /// The file with the base instructions cannot be read.
+    #[error(transparent)]
+    Instructions(#[from] FileError),
     /// The journal cannot be used.
     #[error("{0}")]
     Journal(#[from] journal::Error),
@@ -116,6 +120,7 @@ impl StartError {
             }
             Self::Policy(_)
             | Self::Keys(KeysError::Malformed { .. } | KeysError::Invalid(_))
+            | Self::Instructions(_)
             | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => Exit::Configuration,
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
@@ -145,6 +150,7 @@ impl Service {
         }
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let hangup = signal(SignalKind::hangup())?;
+        let instructions = instructions::Policy::read(&config)?;
         let codexes = Codexes::locate(&config).await?;
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
@@ -181,7 +187,7 @@ impl Service {
             config_digest: config::digest(&config),
         };
         recorder.record(None, started).await;
-        let backend = backend(&config, plans, active, &stop, &tasks);
+        let backend = backend(&config, plans, instructions, active, &stop, &tasks);
         let app = Arc::new(App {
             gateway,
             reader: reader.clone(),
@@ -380,6 +386,7 @@ async fn backend_plans(
 fn backend(
     config: &Config,
     plans: BackendPlans,
+    instructions: instructions::Policy,
     active: Option<BackendKind>,
     stop: &CancellationToken,
     tasks: &TaskTracker,
@@ -390,7 +397,7 @@ fn backend(
     }
     let app_server = plans.app_server.map(|plan| {
         let status = Supervisor::start(plan, wake.clone(), stop.clone(), tasks);
-        AppServer::new(config, status, wake)
+        AppServer::new(config, instructions, status, wake)
     });
     let proto = plans.proto.map(|plan| Proto::new(plan, stop.clone(), tasks.clone()));
     Backend::new(app_server, proto, active)

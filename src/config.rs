@@ -21,7 +21,8 @@ use std::time::Duration;
 
 pub use self::cli::{add_flags, given_flags};
 pub use self::form::{
-    Addresses, BaseUrl, Content, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, OnFailure,
+    Addresses, BaseInstructions, BaseUrl, Content, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis,
+    NOT_SET, Name, OnFailure,
 };
 pub use self::form::{OutputMode, Period, SandboxMode, Secret, Size, Stage, StopAfterTools, Switch};
 pub use self::mistake::{Mistake, Mistakes, Warning};

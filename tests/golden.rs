@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use codex_completions_api::backend::app_server::instructions::Instructions;
 use codex_completions_api::backend::app_server::notifications::TurnFollower;
 use codex_completions_api::backend::app_server::protocol::InjectItems;
 use codex_completions_api::backend::app_server::turn::{thread_start, turn_start};
@@ -137,7 +138,7 @@ fn requests_become_the_recorded_frames_and_frames_these_answers() {
         let [thread] = &threads[..] else { panic!("{name}: one request is one thread") };
 
         let expected = [
-            ("thread/start", json!(thread_start(&plan, "read-only"))),
+            ("thread/start", json!(thread_start(&plan, "read-only", &Instructions::none()))),
             ("thread/inject_items", json!(InjectItems { thread_id: thread, items: &plan.items })),
             ("turn/start", json!(turn_start(&plan, thread))),
         ];

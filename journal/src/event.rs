@@ -166,6 +166,12 @@ pub enum EventBody {
         /// The line without its line end.
         line: String,
     },
+    /// The upstream of the worker refused the base instructions, so that its threads get Codex's own from then on.
+    #[serde(rename = "worker.instructions_refused")]
+    WorkerInstructionsRefused {
+        /// The worker's name.
+        worker: String,
+    },
     /// The service is up: configuration read, journal open, socket bound.
     #[serde(rename = "service.started")]
     ServiceStarted {

@@ -155,7 +155,7 @@ fn failed(path: &Path) -> impl FnOnce(std::io::Error) -> HomeError {
 }
 
 /// The operator's own login, which a worker without an upstream of its own uses.
-fn operator_login(config: &Config) -> PathBuf {
+pub(super) fn operator_login(config: &Config) -> PathBuf {
     config.codex_home.join("auth.json")
 }
 

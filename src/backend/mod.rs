@@ -23,6 +23,7 @@ use tokio::sync::watch;
 
 use self::app_server::AppServer;
 use self::app_server::connection::CallError;
+use self::app_server::instructions::Instructions;
 use self::proto::Proto;
 use crate::turn::{TurnEvent, TurnPlan};
 
@@ -204,6 +205,11 @@ impl Backend {
         }
     }
 
+    /// From now on `worker` gets Codex's own instructions, as its upstream insists on them. Returns whether that is news.
+    pub fn insist_on_own_instructions(&self, worker: &Arc<str>) -> bool {
+        self.app_server.as_ref().is_some_and(|app_server| app_server.insist_on_own_instructions(worker))
+    }
+
     /// Frames that workers still send for `request` belong to no request from here on. (A process of `codex proto` is not listened
     /// to once its turn is over.)
     pub async fn forget(&self, request: RequestId) {
@@ -228,6 +234,14 @@ impl Turn {
         match self {
             Self::AppServer(turn) => turn.worker(),
             Self::Proto(turn) => turn.worker(),
+        }
+    }
+
+    /// What stands before its conversation, where that can be chosen.
+    pub fn instructions(&self) -> Option<&Instructions> {
+        match self {
+            Self::AppServer(turn) => Some(turn.instructions()),
+            Self::Proto(_) => None,
         }
     }
 

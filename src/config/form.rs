@@ -81,6 +81,19 @@ pub enum BaseUrl {}
 #[derive(Debug)]
 pub enum Secret {}
 
+/// What stands before every conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaseInstructions {
+    /// As the login of Codex needs it.
+    Auto,
+    /// Nothing.
+    None,
+    /// Codex's own prompt.
+    Codex,
+    /// The text of this file.
+    File(PathBuf),
+}
+
 /// A value that may be missing.
 #[derive(Debug)]
 pub struct Maybe<F>(PhantomData<F>);
@@ -423,6 +436,34 @@ impl Form for Host {
 }
 
 // === impl FilePath ===
+
+impl Form for BaseInstructions {
+    type Value = Self;
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "none" => Ok(Self::None),
+            "codex" => Ok(Self::Codex),
+            // Only with a separator, so that a word that is none of these is no file.
+            path if path.contains('/') => FilePath::parse(path).map(Self::File),
+            _ => Err(format!("{} is none of the words, and no path with a `/`", quote(text))),
+        }
+    }
+
+    fn allowed() -> String {
+        "`auto`, `none`, `codex`, or the path of a file, with a `/` in it".to_owned()
+    }
+
+    fn show(value: &Self) -> String {
+        match value {
+            Self::Auto => "auto".to_owned(),
+            Self::None => "none".to_owned(),
+            Self::Codex => "codex".to_owned(),
+            Self::File(path) => FilePath::show(path),
+        }
+    }
+}
 
 impl Form for FilePath {
     type Value = PathBuf;

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use self::Fallback::{Folder as InFolder, Text, Unset};
 use super::form::{
-    Addresses, BaseUrl, Content, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, OnFailure,
-    OutputMode, Period, SandboxMode, StopAfterTools,
+    Addresses, BaseInstructions, BaseUrl, Content, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET,
+    Name, OnFailure, OutputMode, Period, SandboxMode, StopAfterTools,
 };
 use super::form::{Secret, Size, Stage, Switch};
 use super::layers::Layers;
@@ -252,6 +252,8 @@ settings! {
     codex_model: Name { key: "codex.model", env: "CODEX_MODEL", flag: "model", default: Text("gpt-5.2") }
     /// Whether turns run on `codex app-server`; `false` means on `codex proto` if `proto_bin` is set, and else disables the backend.
     use_app_server: Switch { key: "codex.use_app_server", env: "PROXY_USE_APP_SERVER", default: Text("true") }
+    /// What stands before every conversation: nothing, Codex's own prompt, the text of a file, or, as `auto`, nothing but with a `ChatGPT` login, whose upstream refuses all but Codex's own.
+    base_instructions: BaseInstructions { key: "codex.base_instructions", env: "PROXY_BASE_INSTRUCTIONS", default: Text("auto") }
     /// What commands of the worker may touch.
     sandbox_mode: SandboxMode { key: "codex.sandbox_mode", env: "PROXY_SANDBOX_MODE", default: Text("read-only") }
 

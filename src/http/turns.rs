@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use journal::{RequestId, Tokens};
+use journal::{EventBody, RequestId, Tokens};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::ApiError;
 use super::exchange::Exchange;
+use crate::backend::app_server::instructions::{self, Instructions};
 use crate::backend::{Backend, BackendKind, Turn, TurnStartError};
 use crate::gateway::queue::Places;
 use crate::openai::chat::answer::{Answer, AnswerEnd, Piece};
 use crate::openai::chat::rules::Rules;
 use crate::openai::chat::tool_choice::Demand;
 use crate::openai::tokens;
-use crate::turn::{FailureKind, TurnPlan};
+use crate::turn::{FailureKind, TurnFailure, TurnPlan};
 
 /// How long an interrupted turn may take to say that it ended; Codex takes about 2 ms. Frames that come later belong to no
 /// request.
@@ -142,6 +143,9 @@ impl Turns {
             self.last_event = Instant::now();
             match progress {
                 Progress::Failed(ApiError::WorkerExited) if !self.retried && exchange.is_waiting() => self.retry(),
+                Progress::Failed(ApiError::Turn(failure)) if self.wants_own_instructions(&failure, exchange).await => {
+                    self.start_again();
+                }
                 Progress::Failed(error) => return Step::Failed(error),
                 Progress::Piece(index, piece) => return Step::Piece(index, piece),
             }
@@ -217,15 +221,33 @@ impl Turns {
 
     fn retry(&mut self) {
         self.retried = true;
-        self.running.clear();
-        self.answers.clear();
-        self.again.clear();
+        self.start_again();
         let (backend, job) = (self.backend.clone(), self.job.clone());
         self.starting = Some(Box::pin(async move {
             let recovered = timeout(RECOVERY_LIMIT, backend.until_ready(job.kind)).await;
             recovered.map_err(|_| TurnStartError::NotReady)?;
             start(backend, job).await
         }));
+    }
+
+    /// Starts every turn anew.
+    fn start_again(&mut self) {
+        self.running.clear();
+        self.answers.clear();
+        self.again.clear();
+        self.starting = Some(Box::pin(start(self.backend.clone(), self.job.clone())));
+    }
+
+    /// Whether the upstream refused what stands before the conversation, so that it can be tried with Codex's own. The backend
+    /// remembers it for the turns to come.
+    async fn wants_own_instructions(&mut self, failure: &TurnFailure, exchange: &Exchange) -> bool {
+        let refused = failure.kind == FailureKind::BadRequest && instructions::are_refused(&failure.message);
+        let Some(turn) = self.running.first().filter(|_| refused) else { return false };
+        if self.backend.insist_on_own_instructions(turn.worker()) {
+            exchange.record(EventBody::WorkerInstructionsRefused { worker: turn.worker().to_string() }).await;
+        }
+        // Once is enough, and a client that has the head of a stream may have more than that.
+        turn.instructions().is_some_and(|instructions| *instructions != Instructions::Codex) && exchange.is_waiting()
     }
 
     fn poll_progress(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {

@@ -25,6 +25,9 @@ pub(super) fn on_event(body: &EventBody) {
         EventBody::WorkerRestartScheduled { delay_ms, consecutive_failures, reason } => {
             tracing::warn!(kind = "worker", delay_ms, consecutive_failures, reason, "worker restart scheduled");
         }
+        EventBody::WorkerInstructionsRefused { worker } => {
+            tracing::warn!(kind = "worker", worker, "the upstream insists on Codex's own instructions");
+        }
         EventBody::ServiceStarted { version, pid, address, config_digest } => {
             tracing::info!(kind = "service", version, pid, address, config_digest, "service started");
         }

@@ -28,7 +28,9 @@ pub(super) fn weight(body: &EventBody) -> usize {
         EventBody::RpcSent(frame) | EventBody::RpcReceived(frame) => frame.worker.len() + frame.frame.len(),
         EventBody::WorkerSpawned { worker, version, .. } => worker.len() + version.len(),
         EventBody::WorkerHandshaken { worker, user_agent, .. } => worker.len() + user_agent.len(),
-        EventBody::WorkerReady { worker, .. } | EventBody::WorkerExited { worker, .. } => worker.len(),
+        EventBody::WorkerReady { worker, .. }
+        | EventBody::WorkerExited { worker, .. }
+        | EventBody::WorkerInstructionsRefused { worker } => worker.len(),
         EventBody::WorkerUnhealthy { worker, reason, detail } => worker.len() + reason.len() + detail.len(),
         EventBody::WorkerRestartScheduled { reason, .. } | EventBody::ServiceDraining { reason, .. } => reason.len(),
         EventBody::WorkerStderr { worker, line } => worker.len() + line.len(),

@@ -15,6 +15,7 @@ mod gateway;
 mod golden;
 mod health;
 mod hostile;
+mod instructions;
 mod lifecycle;
 mod proto;
 mod raw_files;

@@ -128,7 +128,6 @@ fn strip(model: &mut Map<String, Value>) {
     let replaced = json!({
         "experimental_supported_tools": [],
         "supports_search_tool": false,
-        "base_instructions": "",
         "shell_type": "disabled",
         "support_verbosity": false,
         "include_skills_usage_instructions": false,
@@ -157,7 +156,7 @@ mod tests {
     fn what_codex_would_add_is_gone_and_the_rest_stays() {
         let [model] = &models("gpt-5.5")[..] else { panic!("one model in, one model out") };
         assert!(model.get("tool_mode").is_none());
-        assert_eq!(model["base_instructions"], "");
+        assert_eq!(model["base_instructions"], "You are", "a thread that shall have none says so");
         assert_eq!(model["use_responses_lite"], false);
     }
 

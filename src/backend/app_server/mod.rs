@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod catalog;
 pub mod codec;
 pub mod connection;
+pub mod instructions;
 pub mod notifications;
 pub mod protocol;
 pub mod settings;
@@ -14,12 +15,14 @@ pub mod supervisor;
 pub mod turn;
 pub mod worker;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use journal::RequestId;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::instructions::Policy;
 use self::supervisor::Status;
 use self::turn::Turn;
 use super::TurnStartError;
@@ -32,16 +35,23 @@ pub struct AppServer {
     status: watch::Receiver<Status>,
     wake: CancellationToken,
     sandbox: String,
+    instructions: Policy,
     call_timeout: Duration,
 }
 
 // === impl AppServer ===
 
 impl AppServer {
-    /// A backend on the worker that `status` tells of; the first one is started when `wake` is cancelled.
-    pub fn new(config: &Config, status: watch::Receiver<Status>, wake: CancellationToken) -> Self {
+    /// A backend on the worker that `status` tells of, whose threads get base instructions by that policy; the first one is started when
+    /// `wake` is cancelled.
+    pub fn new(
+        config: &Config,
+        instructions: Policy,
+        status: watch::Receiver<Status>,
+        wake: CancellationToken,
+    ) -> Self {
         let (sandbox, call_timeout) = (config.sandbox_mode.to_string(), config.worker_request_timeout);
-        Self { status, wake, sandbox, call_timeout }
+        Self { status, wake, sandbox, instructions, call_timeout }
     }
 
     /// Has the worker started, if it never was.
@@ -81,8 +91,15 @@ impl AppServer {
         request: RequestId,
     ) -> Result<Vec<Turn>, TurnStartError> {
         let worker = self.status.borrow().usable().cloned().ok_or(TurnStartError::NotReady)?;
-        let starts = (0..turns).map(|_| Turn::start(&worker, plan, &self.sandbox, request, self.call_timeout));
+        let instructions = self.instructions.of(&worker.name);
+        let starts = (0..turns)
+            .map(|_| Turn::start(&worker, plan, &self.sandbox, instructions.clone(), request, self.call_timeout));
         Ok(futures_util::future::try_join_all(starts).await?)
+    }
+
+    /// From now on `worker` gets Codex's own instructions, as its upstream insists on them. Returns whether that is news.
+    pub fn insist_on_own_instructions(&self, worker: &Arc<str>) -> bool {
+        self.instructions.insist(worker)
     }
 
     /// Frames that the worker still sends for `request` belong to no request from here on.

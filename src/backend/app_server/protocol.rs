@@ -3,6 +3,8 @@
 //! Names and shapes are those of Codex 0.169.0 (`codex app-server generate-json-schema --experimental`); what each call does
 //! in practice was recorded in `tests/transcripts`.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,8 +53,9 @@ pub struct ThreadStart {
     pub environments: [(); 0],
     /// Adds `rawResponseItem/completed` and `rawResponse/completed`.
     pub experimental_raw_events: bool,
-    /// Empty: no prompt of Codex's own.
-    pub base_instructions: &'static str,
+    /// Empty: no prompt at all. Absent: Codex's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base_instructions: Option<Arc<str>>,
     /// The client's tools.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dynamic_tools: Vec<Value>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use journal::RequestId;
 
 use super::connection::{CallError, Thread};
+use super::instructions::Instructions;
 use super::notifications::TurnFollower;
 use super::protocol::{InjectItems, ThreadStart, TurnStart};
 use super::supervisor::ReadyWorker;
@@ -16,6 +17,7 @@ use crate::turn::{FailureKind, TurnEnd, TurnEvent, TurnFailure, TurnPlan};
 #[derive(Debug)]
 pub struct Turn {
     worker: Arc<str>,
+    instructions: Instructions,
     thread: Thread,
     follower: TurnFollower,
     ended: bool,
@@ -29,19 +31,27 @@ impl Turn {
         worker: &ReadyWorker,
         plan: &TurnPlan,
         sandbox: &str,
+        instructions: Instructions,
         request: RequestId,
         limit: Duration,
     ) -> Result<Self, CallError> {
-        let thread = worker.connection.start_thread(&thread_start(plan, sandbox), request, limit).await?;
+        let thread =
+            worker.connection.start_thread(&thread_start(plan, sandbox, &instructions), request, limit).await?;
         let inject = InjectItems { thread_id: thread.id(), items: &plan.items };
         let _: serde_json::Value = worker.connection.call("thread/inject_items", &inject, Some(request), limit).await?;
         thread.start_turn(&turn_start(plan, thread.id()), request, limit).await?;
-        Ok(Self { worker: worker.name.clone(), thread, follower: TurnFollower::default(), ended: false })
+        let worker = worker.name.clone();
+        Ok(Self { worker, instructions, thread, follower: TurnFollower::default(), ended: false })
     }
 
     /// The worker it runs on.
     pub fn worker(&self) -> &Arc<str> {
         &self.worker
+    }
+
+    /// The base instructions it began with.
+    pub fn instructions(&self) -> &Instructions {
+        &self.instructions
     }
 
     /// The next event; pending for ever once the turn is over.
@@ -75,7 +85,7 @@ impl Turn {
 }
 
 /// The `thread/start` parameters for `plan`.
-pub fn thread_start(plan: &TurnPlan, sandbox: &str) -> ThreadStart {
+pub fn thread_start(plan: &TurnPlan, sandbox: &str, instructions: &Instructions) -> ThreadStart {
     ThreadStart {
         ephemeral: true,
         model: plan.model.clone(),
@@ -83,7 +93,7 @@ pub fn thread_start(plan: &TurnPlan, sandbox: &str) -> ThreadStart {
         sandbox: sandbox.to_owned(),
         environments: [],
         experimental_raw_events: true,
-        base_instructions: "",
+        base_instructions: instructions.value(),
         dynamic_tools: plan.tools.clone(),
     }
 }

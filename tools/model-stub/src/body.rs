@@ -9,6 +9,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::script::REFUSE_INSTRUCTIONS;
+
 /// Largest request body, as sent and as decoded, in bytes: Codex puts whole conversations with images into one.
 pub(crate) const MAX_BODY: usize = 128 << 20;
 
@@ -33,6 +35,8 @@ pub(crate) enum BodyError {
 struct Request {
     #[serde(default)]
     input: Value,
+    #[serde(default)]
+    instructions: Option<String>,
 }
 
 /// The JSON document that a request carries, its content encoding undone.
@@ -54,12 +58,19 @@ fn decompress(raw: &Bytes) -> Result<Vec<u8>, BodyError> {
 /// The last user text, or what is to be said about a tool result that follows it. A model that needs to be coaxed calls its tool
 /// once a developer message follows its script.
 pub(crate) fn script(body: &RawValue) -> Result<String, BodyError> {
-    let Request { input } = serde_json::from_str(body.get()).map_err(BodyError::Json)?;
+    let Request { input, instructions } = serde_json::from_str(body.get()).map_err(BodyError::Json)?;
     Ok(match &input {
         Value::String(text) => text.clone(),
         Value::Array(items) => {
             let script = items.iter().rev().find_map(item_script).unwrap_or_default();
             let urged = items.last().is_some_and(|item| item["role"] == "developer");
+            if let Some(script) = script.strip_prefix("insist:") {
+                // Versions of Codex differ in where they put them.
+                let first = items.first().filter(|item| item["role"] == "developer");
+                let first = first.and_then(|item| message_text(&item["content"]));
+                let own = [instructions, first].into_iter().flatten().any(|text| text.starts_with("You are "));
+                return Ok(if own { script } else { REFUSE_INSTRUCTIONS }.to_owned());
+            }
             match script.strip_prefix("coax:") {
                 Some(call) if urged => format!("tool:{call}"),
                 Some(_) => "say:I would rather not.".to_owned(),

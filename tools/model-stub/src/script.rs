@@ -21,6 +21,7 @@ pub const SCRIPTS: &str = r#"The last user text of a request is its script:
   text_then_call:<text>:<name>:<json>
                         a message, then a call (no colon in <text>)
   coax:<name>:<json>    a message; the call once a developer message stands behind the script
+  insist:<script>       HTTP 400 "Instructions are not valid" without Codex's own, else the script
   incomplete            half a message, cut at max_output_tokens
   filter                half a message, cut by the content filter
   failed                response.failed: context_length_exceeded
@@ -45,6 +46,9 @@ Examples:
   delay:500:tool:get_weather:{"city":"Oslo"}
   usage:100:40:20:5:calls:[{"name":"add","arguments":{"a":1,"b":2}},{"name":"now","arguments":{}}]
 "#;
+
+/// The script of a request that insists on Codex's own instructions and has none.
+pub(crate) const REFUSE_INSTRUCTIONS: &str = "refuse-instructions";
 
 /// More words than this in one `slow:` would only test patience.
 const MAX_WORDS: u32 = 1_000_000;
@@ -73,6 +77,7 @@ pub(crate) enum Answer {
     Stream(Output),
     Error(StatusCode),
     QuoteAuthorization,
+    RefuseInstructions,
 }
 
 /// A streamed answer.
@@ -161,6 +166,9 @@ impl Default for Usage {
 impl Answer {
     /// The error says what was expected instead.
     fn parse(text: &str) -> Result<Self, &'static str> {
+        if text == REFUSE_INSTRUCTIONS {
+            return Ok(Self::RefuseInstructions);
+        }
         if text == "quote-auth" {
             return Ok(Self::QuoteAuthorization);
         }

@@ -100,6 +100,9 @@ async fn respond(
         }
         Answer::Error(status) => scripted_error(status),
         Answer::QuoteAuthorization => quote_authorization(&headers),
+        Answer::RefuseInstructions => {
+            (StatusCode::BAD_REQUEST, Json(json!({"detail": "Instructions are not valid"}))).into_response()
+        }
     };
     shared.stop.run_until_cancelled(tokio::time::sleep(delay)).await;
     answering.complete();
