@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use codex_completions_api::backend::app_server::AppServer;
 use codex_completions_api::backend::app_server::catalog;
+use codex_completions_api::backend::app_server::instructions::Policy;
 use codex_completions_api::backend::app_server::supervisor::Supervisor;
 use codex_completions_api::backend::app_server::worker::WorkerPlan;
 use codex_completions_api::backend::locate::{self, Codex, Wanted};
@@ -92,7 +93,7 @@ impl Bench {
             recorder: recorder.clone(),
         };
         let status = Supervisor::start(plan, wake.clone(), stop.clone(), &tasks);
-        let app_server = AppServer::new(&config, status, wake);
+        let app_server = AppServer::new(&config, Policy::read(&config).unwrap(), status, wake);
         let proto = Proto::new(proto, stop.clone(), tasks.clone());
         let backend = Backend::new(Some(app_server), Some(proto), Some(BackendKind::Proto));
         Self { backend, model, tasks, stop, recorder, writer, _folder: folder }
