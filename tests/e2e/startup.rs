@@ -289,7 +289,7 @@ async fn a_worker_without_a_place_to_live_counts_as_a_failed_start() {
 async fn a_hangup_ends_nothing() {
     let proxy = Proxy::start().await;
     signal(proxy.pid(), "HUP");
-    proxy.logged(|line| line.contains("SIGHUP has no effect")).await;
+    proxy.logged(|line| line.contains("configuration reloaded")).await;
     assert_eq!(proxy.ask("say:still here").await.status(), 200);
     assert_eq!(proxy.stop().await.0, Some(0));
 }

@@ -406,7 +406,7 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "password",
         anchors: &["pw is ", "pwd is ", "pass is ", "pin is "],
-        pattern: r#"(?i:pw|pwd|pass)[ \t]is[ \t]{1,3}["'`]?(?P<secret>[^\s"'`<>]{4,128})"#,
+        pattern: r#"(?i:pw|pwd|pass)[ \t]is[ \t]{1,3}["'`]?(?P<secret>[^\s"'`<>]{3,127}[^\s"'`<>.,;:!?)\]}])"#,
         check: Check::Spoken,
         ..Rule::DEFAULT
     },

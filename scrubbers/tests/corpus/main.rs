@@ -13,7 +13,8 @@ use planted::{CANARY_ENCODINGS, Planted, SURROUNDINGS};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use score::Score;
-use scrubbers::{Deltas, Scrubber};
+use scrubbers::{Deltas, PseudonymKey, Scrubber};
+use serde::Deserialize;
 use support::cases::{kinds, parts};
 use support::key;
 
@@ -96,6 +97,52 @@ fn secrets_go_and_harmless_texts_stay() {
     assert!(score.is_good(), "{score}");
 }
 
+/// A line of `labelled.jsonl` or `labelled-stream.jsonl`, which were written by somebody who did not know the rules.
+#[derive(Deserialize)]
+struct Labelled {
+    text: Option<String>,
+    deltas: Option<Vec<String>>,
+    context: Option<String>,
+    spans: Vec<Span>,
+}
+
+#[derive(Deserialize)]
+struct Span {
+    kind: String,
+    value: String,
+}
+
+#[test]
+fn what_others_labelled_goes_and_nothing_else() {
+    let key = key();
+    let lines = include_str!("labelled.jsonl").lines().chain(include_str!("labelled-stream.jsonl").lines());
+    let mut score = Score::default();
+    for line in lines {
+        let Labelled { text, deltas, context, spans } = serde_json::from_str(line).expect("a labelled text a line");
+        let pieces = deltas.unwrap_or_else(|| text.into_iter().collect());
+        let text = pieces.concat();
+        let output = stored(&pieces, &key);
+        let surrounding = context.as_deref().unwrap_or("stream");
+        match spans.first() {
+            Some(Span { kind, value }) => {
+                let rest = text.replacen(value.as_str(), "", 1);
+                score.positive((kind, surrounding), (&text, &output), (value, value), &rest);
+            }
+            None => score.negative(("text", surrounding), &text, &output),
+        }
+    }
+    println!("{score}");
+    assert!(score.is_good(), "{score}");
+}
+
+/// What is kept of a text that came in these pieces.
+fn stored<T: AsRef<str>>(pieces: &[T], key: &PseudonymKey) -> String {
+    let mut deltas = Deltas::default();
+    let mut settled: Vec<_> = pieces.iter().flat_map(|piece| deltas.push(&SCRUBBER, key, piece.as_ref())).collect();
+    settled.extend(deltas.finish(&SCRUBBER, key));
+    settled.into_iter().map(|piece| piece.replacement.unwrap_or(pieces[piece.index].as_ref().to_owned())).collect()
+}
+
 #[test]
 fn deltas_become_what_the_whole_becomes() {
     let mut random = StdRng::seed_from_u64(7);
@@ -103,11 +150,7 @@ fn deltas_become_what_the_whole_becomes() {
     let mut different = Vec::new();
     for Sample { kind, surrounding, planted, .. } in corpus() {
         let pieces = cut(&planted.text, &mut random);
-        let mut deltas = Deltas::default();
-        let mut settled: Vec<_> = pieces.iter().flat_map(|piece| deltas.push(&SCRUBBER, &key, piece)).collect();
-        settled.extend(deltas.finish(&SCRUBBER, &key));
-        let joined: String =
-            settled.into_iter().map(|piece| piece.replacement.unwrap_or(pieces[piece.index].to_owned())).collect();
+        let joined = stored(&pieces, &key);
         let whole = SCRUBBER.scrub_text(&planted.text, &key);
         if joined != whole {
             different.push(format!("{kind} in {surrounding}: {joined:?}, but as a whole {whole:?}"));
