@@ -76,22 +76,31 @@ impl Anchors {
         let bytes = text.as_bytes();
         let (mut window, mut at) = (Window::default(), 0);
         while let Some(place) = self.next(bytes, &mut at, &mut window) {
-            let triple = window.0 >> BITS;
-            for &number in &self.order[self.places[triple] as usize..self.places[triple + 1] as usize] {
-                let word = &self.words[number];
-                let range = place..place + word.len();
-                if bytes.get(range.clone()).is_some_and(|there| there.eq_ignore_ascii_case(word)) {
-                    found(number, range);
-                }
-            }
+            self.at(bytes, place, window).for_each(|(number, range)| found(number, range));
         }
+    }
+
+    /// The words that stand at `place`, of which `window` says that some may.
+    fn at(&self, text: &[u8], place: usize, window: Window) -> impl Iterator<Item = (usize, Range<usize>)> {
+        let triple = window.0 >> BITS;
+        let begun = &self.order[self.places[triple] as usize..self.places[triple + 1] as usize];
+        begun.iter().filter_map(move |&number| {
+            let word = &self.words[number];
+            let range = place..place + word.len();
+            let is_there = text.get(range.clone()).is_some_and(|there| there.eq_ignore_ascii_case(word));
+            is_there.then_some((number, range))
+        })
     }
 
     /// Whether a word occurs.
     pub(crate) fn any(&self, text: &str) -> bool {
-        let mut any = false;
-        self.each(text, |_, _| any = true);
-        any
+        let (mut window, mut at) = (Window::default(), 0);
+        while let Some(place) = self.next(text.as_bytes(), &mut at, &mut window) {
+            if self.at(text.as_bytes(), place, window).next().is_some() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Reads on from `at` to where a word may begin. A function of its own, so that all it needs stays in registers.

@@ -176,11 +176,11 @@ impl Detector {
         let mut found = Vec::new();
         self.matches(text, &mut found);
         let mut add = |kind, range, by| found.push(Found { range, kind: self.kind(kind), known: None, by });
-        if traits.may_assign() && self.names.any(text) {
+        if (traits.may_assign() || traits.may_list()) && self.names.any(text) {
             assignments::scan(text, &mut |kind, range| add(kind, range, FoundBy::Name));
-        }
-        if text.contains(',') && self.names.any(text) {
-            assignments::scan_arguments(text, &mut |kind, range| add(kind, range, FoundBy::Name));
+            if traits.may_list() {
+                assignments::scan_arguments(text, &mut |kind, range| add(kind, range, FoundBy::Name));
+            }
         }
         if traits.may_be_personal() {
             pii::scan(text, self.addresses, &mut |kind, range| add(kind, range, FoundBy::Form));

@@ -123,11 +123,20 @@ impl fmt::Display for FoundBy {
 // === impl Wrapping ===
 
 impl Wrapping {
-    /// What kind of escapes there are in `part`, or else in the text around it.
-    pub(crate) fn of_escapes(part: &str, text: &str) -> Self {
-        let backslash = |text: &str| text.contains('\\');
-        let is_percent = if backslash(part) || part.contains('%') { !backslash(part) } else { !backslash(text) };
-        if is_percent { Self::Percent } else { Self::Escapes }
+    /// What kind of escapes there are in `part`, or else, as `around` says, in the text around it.
+    pub(crate) fn of_escapes(part: &str, around: Self) -> Self {
+        if part.contains('\\') {
+            Self::Escapes
+        } else if part.contains('%') {
+            Self::Percent
+        } else {
+            around
+        }
+    }
+
+    /// What kind of escapes there are in a text.
+    pub(crate) fn of_text(text: &str) -> Self {
+        if text.contains('\\') { Self::Escapes } else { Self::Percent }
     }
 
     /// What a run of digits is.

@@ -11,7 +11,7 @@ use crate::explain::{FoundBy, Wrapping};
 use crate::json::{self, Strings, Token};
 use crate::marker;
 use crate::names::{self, Class};
-use crate::pii;
+use crate::pii::person;
 use crate::rules::{Check, joins_token};
 use crate::traits::{Traits, is_identifier};
 use crate::views::{Run, View, unescape};
@@ -133,9 +133,11 @@ impl Finder<'_> {
     }
 
     fn view(&mut self, view: &View, text: &str, offset: usize) {
+        // Looked for once: a text may have as many hits as it likes.
+        let around = Wrapping::of_text(text);
         for hit in self.within(view.text()) {
             let source = view.source(&hit.range);
-            let wrapping = Wrapping::of_escapes(&text[source.clone()], text);
+            let wrapping = Wrapping::of_escapes(&text[source.clone()], around);
             self.hits.push(hit.wrapped(source.start + offset..source.end + offset, wrapping));
         }
     }
@@ -315,7 +317,11 @@ fn personal(member: &str, content: &str) -> Option<&'static str> {
         && content.len() >= JWK_MIN
         && content.bytes().all(joins_token)
         && Check::Mixed.passes(content.as_bytes());
-    if is_jwk { Some("jwk-private-key") } else { pii::person(member, &unescape(content)) }
+    if is_jwk {
+        return Some("jwk-private-key");
+    }
+    let member = person::member(member)?;
+    person::kind(member, &unescape(content))
 }
 
 /// Joins what overlaps: no part of a secret may stay.

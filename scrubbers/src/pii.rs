@@ -10,14 +10,13 @@ mod card;
 mod email;
 mod iban;
 mod national;
-mod person;
+pub(crate) mod person;
 mod phone;
 mod text;
 mod vcard;
 
 use std::ops::Range;
 
-pub(crate) use person::kind as person;
 use text::Text;
 
 /// So many bytes before a value may decide whether it counts.

@@ -13,6 +13,8 @@ const COLON: u8 = 4;
 const OPERATOR: u8 = 8;
 const ESCAPE: u8 = 16;
 const OPENING: u8 = 32;
+/// What stands between the elements of a list.
+const COMMA: u8 = 128;
 /// What is not itself in a JSON string: quotes, escapes and control characters.
 const SPECIAL: u8 = 64;
 
@@ -29,6 +31,7 @@ const CLASSES: [u8; 256] = {
     classes[b'>' as usize] = OPERATOR;
     classes[b'\\' as usize] = ESCAPE;
     classes[b'%' as usize] = ESCAPE;
+    classes[b',' as usize] = COMMA;
     // A space in a form.
     classes[b'+' as usize] = ESCAPE;
     classes[b'{' as usize] = OPENING;
@@ -74,6 +77,11 @@ impl Traits {
     fn add(&mut self, class: u8) {
         self.classes |= class;
         self.digits = self.digits.saturating_add(u32::from(class & DIGIT));
+    }
+
+    /// Whether there can be a list in it.
+    pub(crate) fn may_list(self) -> bool {
+        self.classes & COMMA != 0
     }
 
     /// Whether there can be personal data in it: the shortest numbers that count have four digits.

@@ -476,10 +476,11 @@ pub(crate) const RULES: &[Rule] = &[
         anchors: &["form-data;"],
         pattern: concat!(
             r#"(?i:form-data;[ \t]*name="[^"\r\n]{0,64}(?:password|passwd|passphrase|pwd|secret|token|api[_-]?key|access[_-]?key|auth))"#,
-            r#"[^"\r\n]{0,16}"[^\r\n]{0,120}\r?\n(?:[ \t]{0,16}[A-Za-z][A-Za-z-]{0,40}:[^\r\n]{0,256}\r?\n){0,3}[ \t]{0,16}\r?\n[ \t]{0,16}(?P<secret>[^\s\x01][^\r\n\x01]{2,4095})"#,
+            r#"[^"\r\n]{0,16}"[^\r\n]{0,100}\r?\n(?:[ \t]*[A-Za-z-]+:[^\r\n]*\r?\n){0,3}[ \t]*\r?\n[ \t]*(?P<secret>[^\s\x01][^\r\n\x01]{2,})"#,
         ),
         check: Check::Value,
         start: Start::Word,
+        reach: 2048,
         ..Rule::DEFAULT
     },
 ];
