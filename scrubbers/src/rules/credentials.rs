@@ -341,7 +341,8 @@ pub(crate) const RULES: &[Rule] = &[
     Rule {
         name: "cookie",
         anchors: &["\tTRUE\t", "\tFALSE\t"],
-        pattern: r"\t(?:TRUE|FALSE)\t/[^\t\n]{0,256}\t(?:TRUE|FALSE)\t[0-9]{1,16}\t[^\t\n]{1,128}\t(?P<secret>[^\s]{8,4096})",
+        pattern: r"\t(?:TRUE|FALSE)\t/[^\t\n]*\t(?:TRUE|FALSE)\t[0-9]{1,16}\t[^\t\n]+\t(?P<secret>[^\s]{8,})",
+        reach: 4096,
         start: Start::Anywhere,
         check: Check::Value,
         ..Rule::DEFAULT

@@ -177,20 +177,22 @@ fn hostile() -> Result<Vec<(String, String)>, Failure> {
     Ok(texts)
 }
 
-/// The recorder, its thread that settles and scrubs, and the journal behind it, against the journal alone.
+/// The journal with the scrubber in it against the journal without; and, for the note, the recorder with all that it does besides.
 fn beside(bench: &Bench, scrubber: &Arc<Scrubber>) -> Result<Row, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let mut bare = writing::open(&bench.folder("unscrubbed")?, writing::DAY)?;
-    let options = Options { segment_period: writing::DAY, ..Options::default() };
     let scrub = ScrubEvents::new(scrubber.clone());
-    let journal = Journal::open(&bench.folder("scrubbed")?, options, Arc::new(scrub.clone()))?;
+    let options = || Options { segment_period: writing::DAY, ..Options::default() };
+    let open = |name: &str| Ok::<_, Failure>(Journal::open(&bench.folder(name)?, options(), Arc::new(scrub.clone()))?);
+    let mut bare = writing::open(&bench.folder("unscrubbed")?, writing::DAY)?;
+    let mut scrubbing = open("scrubbed")?;
     let projections = Projections::new(Metrics::new([])?);
-    let (recorder, writer) = Recorder::start(journal, scrub, projections, Guarantee::default())?;
+    let (recorder, writer) = Recorder::start(open("recorded")?, scrub.clone(), projections, Guarantee::default())?;
     let mut traffic = Traffic::new(11, bench.began);
-    let (mut ratios, mut rates) = (Vec::new(), Vec::new());
+    let (mut ratios, mut whole, mut rates) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let drafts: Vec<Draft> = (0..ROUND).map(|_| traffic.next()).collect();
-        let alone = append(&mut bare, &drafts)?;
+        let off = append(&mut bare, &drafts)?;
+        let on = append(&mut scrubbing, &drafts)?;
         let began = Instant::now();
         runtime.block_on(async {
             for Draft { request, body, .. } in drafts {
@@ -198,25 +200,29 @@ fn beside(bench: &Bench, scrubber: &Arc<Scrubber>) -> Result<Row, Failure> {
             }
             recorder.settle().await
         })?;
-        let took = began.elapsed();
+        let through = began.elapsed();
         if round > 0 {
-            ratios.push(alone.as_secs_f64() / took.as_secs_f64());
-            rates.push(float(ROUND as u64) / took.as_secs_f64());
+            ratios.push(off.as_secs_f64() / on.as_secs_f64());
+            whole.push(off.as_secs_f64() / through.as_secs_f64());
+            rates.push(float(ROUND as u64) / through.as_secs_f64());
         }
     }
     bare.close()?;
+    scrubbing.close()?;
     runtime.block_on(recorder.close());
     drop(recorder);
     writer.join();
     let note = format!(
-        "{} M events/s through the recorder, deltas settled and all; the other side appends and does nothing else",
+        "serialised, scrubbed, compressed, encrypted, synced; through the recorder, with its channel and metrics and deltas \
+         settled, {} × and {} M events/s",
+        short(median(&whole)),
         short(median(&rates) / 1e6)
     );
     let what = "the journal, scrubbing on ÷ off".to_owned();
     Ok(Row { what, bound: Bound::AtLeast(0.3), unit: "×", measured: Some(median(&ratios)), note })
 }
 
-/// Appends at full speed what needs no scrubbing.
+/// Appends at full speed.
 fn append(journal: &mut Journal, drafts: &[Draft]) -> Result<Duration, Failure> {
     let began = Instant::now();
     let mut due = began + LINGER;
