@@ -4,6 +4,7 @@
 //! environment is read in [`process_environment`] alone. Every value knows its [`Origin`], and whatever is wrong is
 //! reported at once as [`Mistakes`].
 
+mod choice;
 mod cli;
 mod document;
 mod form;
@@ -19,12 +20,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+pub use self::choice::{Addresses, Content, Durability, OnFailure, OutputMode, SandboxMode, Stage, StopAfterTools};
 pub use self::cli::{add_flags, given_flags};
 pub use self::form::{
-    Addresses, BaseInstructions, BaseUrl, Content, Count, Durability, FilePath, Form, Host, MASK, Maybe, Millis,
-    NOT_SET, Name, OnFailure,
+    BaseInstructions, BaseUrl, Count, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, Period, Secret, Size,
+    Switch,
 };
-pub use self::form::{OutputMode, Period, SandboxMode, Secret, Size, Stage, StopAfterTools, Switch};
 pub use self::mistake::{Mistake, Mistakes, Warning};
 pub use self::models::{Alias, Models, Target};
 pub use self::origin::Origin;

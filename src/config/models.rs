@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use toml::de::{DeTable, DeValue};
 
+use super::choice::Stage;
 use super::document::{in_order, join, position};
-use super::form::{Form, Name, Stage, quote};
+use super::form::{Form, Name, quote};
 use super::mistake::{Mistake, nearest};
 use super::origin::Origin;
 use super::table::Row;

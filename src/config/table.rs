@@ -6,11 +6,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use self::Fallback::{Folder as InFolder, Text, Unset};
+use super::choice::{Addresses, Content, Durability, OnFailure, OutputMode, SandboxMode, Stage, StopAfterTools};
 use super::form::{
-    Addresses, BaseInstructions, BaseUrl, Content, Count, Durability, FilePath, Form, Host, Maybe, Millis, NOT_SET,
-    Name, OnFailure, OutputMode, Period, SandboxMode, StopAfterTools,
+    BaseInstructions, BaseUrl, Count, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, Period, Secret, Size, Switch,
 };
-use super::form::{Secret, Size, Stage, Switch};
 use super::layers::Layers;
 use super::mistake::Warning;
 use super::models::Models;
