@@ -4,10 +4,8 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use clap::{Args, Subcommand};
-use http::{Request, header};
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
@@ -133,16 +131,10 @@ async fn ask<T: DeserializeOwned>(state_dir: &Path, call: Call) -> Result<T, Ctl
     let silent = |error: &dyn std::error::Error| CtlError::Silent(error.to_string());
     let answer = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        let Call { method, target, body } = call;
-        let request = Request::builder()
-            .method(method)
-            .uri(target)
-            .header(header::HOST, "control.sock")
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(Bytes::from(body)))
-            .expect("a target of our own making is valid");
-        let (answer, _) =
-            tokio::join!(async { sender.send_request(request).await?.into_body().collect().await }, connection);
+        let (answer, _) = tokio::join!(
+            async { sender.send_request(call.into_request()).await?.into_body().collect().await },
+            connection
+        );
         answer
     };
     let answer = timeout(PATIENCE, answer).await.map_err(|error| silent(&error))?.map_err(|error| silent(&error))?;

@@ -80,8 +80,8 @@ pub(crate) fn is_word(value: &str) -> bool {
     })
 }
 
-/// Whether a value is empty or only shows where one goes, if only by calling it what it is (`user:password`): `<your key>`, `${TOKEN}`, `$TOKEN`, `{{token}}`, `sk-...`, `****`, or is what
-/// was left in place of one.
+/// Whether a value is empty or only shows where one goes, if only by calling it what it is (`user:password`): `<your key>`,
+/// `${TOKEN}`, `$TOKEN`, `{{token}}`, `sk-...`, `****`, or is what was left in place of one.
 pub(crate) fn is_placeholder(value: &str) -> bool {
     let value = value.trim();
     let wrapped = |open: &str, close: &str| {

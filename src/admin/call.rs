@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use http::Method;
+use bytes::Bytes;
+use http::{Method, Request, header};
+use http_body_util::Full;
 use journal::HoldSelector;
 use serde::Deserialize;
 use serde_json::json;
@@ -107,6 +109,18 @@ impl MaintenanceBody {
 // === impl Call ===
 
 impl Call {
+    /// As it goes to the control socket.
+    pub fn into_request(self) -> Request<Full<Bytes>> {
+        let Self { method, target, body } = self;
+        Request::builder()
+            .method(method)
+            .uri(target)
+            .header(header::HOST, "control.sock")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(Full::new(Bytes::from(body)))
+            .expect("a target of our own making is valid")
+    }
+
     /// Asks what the service is doing.
     pub fn status() -> Self {
         Self::get(STATUS)

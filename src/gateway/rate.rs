@@ -124,11 +124,6 @@ impl Limiter {
         Self { rate, state, clock: DefaultClock::default() }
     }
 
-    /// The rate it counts against.
-    pub fn rate(&self) -> Rate {
-        self.rate
-    }
-
     /// Counts one request.
     ///
     /// # Errors

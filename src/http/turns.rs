@@ -221,7 +221,7 @@ impl Turns {
 
     fn retry(&mut self) {
         self.retried = true;
-        self.start_again();
+        self.forget_turns();
         let (backend, job) = (self.backend.clone(), self.job.clone());
         self.starting = Some(Box::pin(async move {
             let recovered = timeout(RECOVERY_LIMIT, backend.until_ready(job.kind)).await;
@@ -230,11 +230,15 @@ impl Turns {
         }));
     }
 
-    /// Starts every turn anew.
-    fn start_again(&mut self) {
+    fn forget_turns(&mut self) {
         self.running.clear();
         self.answers.clear();
         self.again.clear();
+    }
+
+    /// Starts every turn anew.
+    fn start_again(&mut self) {
+        self.forget_turns();
         self.starting = Some(Box::pin(start(self.backend.clone(), self.job.clone())));
     }
 

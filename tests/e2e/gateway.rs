@@ -121,9 +121,8 @@ async fn five_hundred_clients_get_no_more_than_the_rate_and_are_told_when_to_com
     assert!(number(&refused, "retry-after-ms") <= 60_000);
     assert_eq!(code(refused).await, (429, "rate_limited".to_owned()));
     // Strangers have a rate of their own, which comes before the question who they are.
-    let strangers = join_all((0..20).map(|n| async move { n })).await;
     let mut refused = 0;
-    for n in strangers {
+    for n in 0..20 {
         refused += usize::from(say(&proxy, &format!("nobody-{n}")).await.status() == 429);
     }
     assert_eq!(refused, 13);

@@ -140,23 +140,26 @@ async fn under_load_no_turn_fails() {
     );
     assert_eq!(bench.backend.active(), Some(BackendKind::Proto), "nothing changes before the other is ready");
 
+    let (ended, mut seen) = tokio::sync::watch::channel(0);
     let clients = join_all((0..8).map(|client| {
-        let bench = &bench;
+        let (bench, ended) = (&bench, &ended);
         async move {
             let mut workers = Vec::new();
             for turn in 0..6 {
                 let (text, worker) = bench.run(&format!("{client}-{turn}")).await;
                 assert_eq!(text, format!("{client}-{turn} one two three"));
                 workers.push(worker);
+                ended.send_modify(|ended| *ended += 1);
             }
             workers
         }
     }));
     let flips = async {
-        for kind in [BackendKind::AppServer, BackendKind::Proto].into_iter().cycle().take(8) {
+        // Spread over the 48 turns.
+        for (flip, kind) in [BackendKind::AppServer, BackendKind::Proto].into_iter().cycle().take(8).enumerate() {
+            seen.wait_for(|ended| *ended >= 5 * flip).await.unwrap();
             bench.backend.set_active(kind, PATIENCE).await.unwrap();
             assert_eq!(bench.backend.active(), Some(kind));
-            tokio::time::sleep(Duration::from_millis(150)).await;
         }
     };
     let (workers, ()) = tokio::join!(clients, flips);
@@ -185,8 +188,10 @@ async fn by_command_under_load_no_stream_fails() {
         }
     }));
     let flips = async {
-        for backend in ["proto", "app-server", "proto", "app-server"] {
-            tokio::time::sleep(Duration::from_millis(200)).await;
+        // Spread over the 36 requests.
+        for (flip, backend) in ["proto", "app-server", "proto", "app-server"].into_iter().enumerate() {
+            let wanted = 6 * (flip + 1);
+            proxy.until("more requests ran", async || proxy.model().requests().len() >= wanted).await;
             let mut switch = command(proxy.state.path());
             // Without the upstream's address its key is a mistake of the configuration.
             switch.env_remove("PROXY_UPSTREAM_API_KEY").args(["ctl", "backend", backend]);

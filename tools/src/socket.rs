@@ -4,11 +4,11 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use codex_completions_api::admin::protocol::ErrorLine;
 use codex_completions_api::admin::{Call, socket};
-use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Full};
+use http::{Response, StatusCode};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -86,15 +86,7 @@ async fn send(stream: UnixStream, call: Call) -> hyper::Result<Response<Incoming
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     // How it ends shows in the body.
     tokio::spawn(connection);
-    let Call { method, target, body } = call;
-    let request = Request::builder()
-        .method(method)
-        .uri(target)
-        .header(header::HOST, "control.sock")
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(Full::new(Bytes::from(body)))
-        .expect("a target of our own making is valid");
-    sender.send_request(request).await
+    sender.send_request(call.into_request()).await
 }
 
 // === impl Asked ===

@@ -221,7 +221,6 @@ pub(crate) const RULES: &[Rule] = &[
             "auth init -t",
             "--account-key",
             "_authToken",
-            "authenticate --token",
         ],
         pattern: r#"(?i:vault login|snyk auth|authtoken|add-authtoken|auth token|auth init -t|--account-key|_authToken)[ \t]{1,8}["']?(?P<secret>[A-Za-z0-9][A-Za-z0-9+/=._~-]{11,512})"#,
         start: Start::Anywhere,
@@ -406,7 +405,7 @@ pub(crate) const RULES: &[Rule] = &[
     // As people write to each other.
     Rule {
         name: "password",
-        anchors: &["pw is ", "pwd is ", "pass is ", "pin is "],
+        anchors: &["pw is ", "pwd is ", "pass is "],
         pattern: r#"(?i:pw|pwd|pass)[ \t]is[ \t]{1,3}["'`]?(?P<secret>[^\s"'`<>]{3,127}[^\s"'`<>.,;:!?)\]}])"#,
         check: Check::Spoken,
         ..Rule::DEFAULT
