@@ -51,7 +51,7 @@ impl Limits {
 
     /// The same for another configuration. Places that are taken stay taken, and what was counted against a rate that stays is kept.
     #[must_use]
-    pub fn changed(self: &Arc<Self>, config: &Config) -> Self {
+    pub fn changed(&self, config: &Config) -> Self {
         let mut changed = Self::with_queue(config, self.queue.with_limits(config.queue_max, config.queue_timeout));
         if let (Some(new), Some(old)) = (&mut changed.rate, &self.rate)
             && new.rate == old.rate
@@ -81,7 +81,7 @@ impl Limits {
             (Some(Key { rate: Some(own), .. }), _) => Some(own.spend()?),
             (Some(key), Some(rate)) => Some(rate.of(key).spend()?),
             (None, Some(rate)) => {
-                rate.networks.spend(network, rate.rate)?;
+                rate.networks.spend(network)?;
                 None
             }
             (_, None) => None,

@@ -37,6 +37,7 @@ pub struct Limiter {
 
 /// Counts requests without a key, by the network they come from.
 pub struct Networks {
+    rate: Rate,
     state: DefaultKeyedRateLimiter<IpAddr>,
     clock: DefaultClock,
     requests: AtomicU64,
@@ -155,14 +156,19 @@ impl fmt::Debug for Limiter {
 impl Networks {
     /// Each network with all of its requests.
     pub fn new(rate: Rate) -> Self {
-        Self { state: RateLimiter::keyed(rate.quota()), clock: DefaultClock::default(), requests: AtomicU64::new(0) }
+        Self {
+            rate,
+            state: RateLimiter::keyed(rate.quota()),
+            clock: DefaultClock::default(),
+            requests: AtomicU64::new(0),
+        }
     }
 
-    /// Counts one request from `network` against `rate`, the one this was made with.
+    /// Counts one request from `network`.
     ///
     /// # Errors
     /// If it is one too many.
-    pub fn spend(&self, network: IpAddr, rate: Rate) -> Result<(), TooMany> {
+    pub fn spend(&self, network: IpAddr) -> Result<(), TooMany> {
         let count = self.requests.fetch_add(1, Ordering::Relaxed);
         let is_full = self.state.len() >= NETWORKS_MAX;
         if is_full && count.is_multiple_of(PRUNED_EVERY) {
@@ -171,7 +177,7 @@ impl Networks {
         }
         // Strangers beyond the bound share what one of them has.
         let network = if is_full { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { network };
-        self.state.check_key(&network).map_err(|until| TooMany::new(rate, &until, &self.clock))
+        self.state.check_key(&network).map_err(|until| TooMany::new(self.rate, &until, &self.clock))
     }
 }
 
@@ -242,11 +248,11 @@ mod tests {
         let rate = rate("1/1h");
         let networks = Networks::new(rate);
         let network = |n: u32| IpAddr::V4(n.into());
-        assert!(networks.spend(network(1), rate).is_ok() && networks.spend(network(1), rate).is_err());
+        assert!(networks.spend(network(1)).is_ok() && networks.spend(network(1)).is_err());
         for n in 1..=u32::try_from(NETWORKS_MAX).unwrap() + 100 {
-            let _ = networks.spend(network(n), rate);
+            let _ = networks.spend(network(n));
         }
         assert!(networks.state.len() <= NETWORKS_MAX + 1, "{}", networks.state.len());
-        assert!(networks.spend(network(u32::MAX), rate).is_err(), "those beyond share one rate");
+        assert!(networks.spend(network(u32::MAX)).is_err(), "those beyond share one rate");
     }
 }
