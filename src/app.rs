@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use journal::{EventBody, Journal};
+use metrics_exporter_prometheus::BuildError;
 use scrubbers::{Addresses, Scrubber};
 use secrecy::ExposeSecret;
 use tokio::net::TcpListener;
@@ -26,10 +27,11 @@ use crate::backend::process::Spawner;
 use crate::backend::proto::Proto;
 use crate::backend::proto::session::SessionPlan;
 use crate::backend::{Backend, BackendKind};
-use crate::config::{self, Config, Sources};
+use crate::config::{self, Config, MetricsCompat, Sources};
 use crate::exit::Exit;
 use crate::gateway::Gateway;
 use crate::gateway::keys::file::KeysError;
+use crate::http::tls::{Tls, TlsError};
 use crate::http::{self, App};
 use crate::live::Live;
 use crate::logging;
@@ -82,12 +84,15 @@ pub enum StartError {
     /// The file of keys cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The certificates cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The scrubber cannot be built.
     #[error("cannot prepare the scrubber: {0}")]
     Scrubber(#[from] scrubbers::Error),
     /// The metrics cannot be set up.
     #[error("cannot prepare the metrics: {0}")]
-    Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    Metrics(#[from] BuildError),
     /// The operating system refused something basic.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -121,6 +126,7 @@ impl StartError {
             Self::Policy(_)
             | Self::Keys(KeysError::Malformed { .. } | KeysError::Invalid(_))
             | Self::Instructions(_)
+            | Self::Tls(_)
             | Self::Journal(journal::Error::OtherFormat { .. } | journal::Error::Key(_)) => Exit::Configuration,
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
@@ -152,6 +158,7 @@ impl Service {
         let hangup = signal(SignalKind::hangup())?;
         let instructions = instructions::Policy::read(&config)?;
         let codexes = Codexes::locate(&config).await?;
+        let tls = Tls::new(&config)?;
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
@@ -165,15 +172,12 @@ impl Service {
         let scrub = ScrubEvents::new(scrubber.clone());
         let journal = Journal::open(&state_dir.journal(), options, Arc::new(scrub.clone()))?;
         let (reader, last_known) = (journal.reader(), journal.last_known_time());
-        let models = config.models.advertised().map(str::to_owned).collect::<Vec<_>>();
         let guarantee = Guarantee {
             durability: config.durability,
             on_failure: config.on_failure,
             deadline: config.journal_deadline,
         };
-        let metrics = Metrics::new(models)?
-            .with_kinds(scrubber.kinds().chain([scrubbers::DROPPED]))
-            .with_backend(codexes.active(&config));
+        let metrics = metrics(&config, &scrubber, codexes.active(&config))?;
         let (recorder, recorder_thread) = Recorder::start(journal, scrub, Projections::new(metrics), guarantee)?;
         let control = ControlServer::bind(state_dir.path())?;
         let active = codexes.active(&config);
@@ -195,6 +199,7 @@ impl Service {
             recorder: recorder.clone(),
             scrubber,
             proof,
+            tls,
             requests: TaskTracker::new(),
             draining: CancellationToken::new(),
             cut: CancellationToken::new(),
@@ -205,13 +210,14 @@ impl Service {
         let live = Arc::new(Live::new(app.clone(), sources));
         tasks.spawn(control.serve(recorder, reader, upkeep.clone(), Some(live.clone()), stop.clone()));
         tasks.spawn(upkeep.run(stop.clone()));
-        tasks.spawn(live.clone().watch_keys(stop.clone()));
+        tasks.spawn(live.clone().watch_files(stop.clone()));
         Ok(Self { app, live, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
     }
 
-    /// The address it listens on.
-    pub fn address(&self) -> std::net::SocketAddr {
-        self.address
+    /// Where its API is.
+    pub fn base_url(&self) -> String {
+        let scheme = if self.app.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/v1", self.address)
     }
 
     /// Runs until a signal asks for the end, then ends in order: no new requests, the running ones, the worker, the journal.
@@ -273,6 +279,17 @@ pub fn scrubber(config: &Config) -> Result<Scrubber, scrubbers::Error> {
         None => builder,
     });
     config.scrub.add_to(builder).build()
+}
+
+fn metrics(config: &Config, scrubber: &Scrubber, backend: Option<BackendKind>) -> Result<Metrics, BuildError> {
+    let metrics = Metrics::new(config.models.advertised().map(str::to_owned))?
+        .with_kinds(scrubber.kinds().chain([scrubbers::DROPPED]))
+        .with_backend(backend);
+    let metrics = match config.metrics_compat {
+        Some(MetricsCompat::CodexV0) => metrics.with_compat(),
+        None => metrics,
+    };
+    Ok(if config.maintenance_mode { metrics.in_maintenance() } else { metrics })
 }
 
 async fn bind(config: &Config) -> Result<TcpListener, StartError> {
@@ -356,7 +373,7 @@ async fn backend_plans(
         return Ok(BackendPlans { app_server: None, proto: None });
     }
     let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let homes = home::prepare_base(state_dir.path(), runtime.as_deref())?;
+    let homes = home::prepare_base(config, runtime.as_deref())?;
     let (own_binary, spawner) = (std::env::current_exe()?, Spawner::new()?);
     let proto = proto.map(|codex| SessionPlan {
         config: config.clone(),
@@ -401,11 +418,6 @@ fn backend(
     });
     let proto = plans.proto.map(|plan| Proto::new(plan, stop.clone(), tasks.clone()));
     Backend::new(app_server, proto, active)
-}
-
-/// The line that tells where the service listens.
-pub fn listening_line(address: std::net::SocketAddr) -> String {
-    format!("codex-proxy listening on http://{address}/v1")
 }
 
 /// The state folder of `demo`, beside the real one.

@@ -20,7 +20,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-pub use self::choice::{Addresses, Content, Durability, OnFailure, OutputMode, SandboxMode, Stage, StopAfterTools};
+pub use self::choice::{
+    Addresses, Content, Durability, LoginUrlMode, MetricsCompat, OnFailure, OutputMode, SandboxMode, Stage,
+    StopAfterTools,
+};
 pub use self::cli::{add_flags, given_flags};
 pub use self::form::{
     BaseInstructions, BaseUrl, Count, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, Period, Secret, Size,
@@ -123,6 +126,17 @@ fn check(draft: &Draft, purpose: Purpose, mistakes: &mut Vec<Mistake>) {
         mistakes.push(Mistake::of_value(&initial.origin, "worker.backoff_initial_ms", wrong, &allowed));
     }
     check_retention(draft, mistakes);
+    if let (Some(certificate), Some(key)) = (&draft.tls_cert, &draft.tls_key)
+        && certificate.value.is_some() != key.value.is_some()
+    {
+        let (set, name, other) = if key.value.is_some() {
+            (key, "server.tls_key", "server.tls_cert (--tls-cert)")
+        } else {
+            (certificate, "server.tls_cert", "server.tls_key (--tls-key)")
+        };
+        let wrong = format!("is set without {other}");
+        mistakes.push(Mistake::of_value(&set.origin, name, wrong, "both of them, or none"));
+    }
     if let (Some(key), Some(url)) = (&draft.upstream_api_key, &draft.upstream_base_url)
         && key.value.is_some()
         && url.value.is_none()

@@ -40,9 +40,8 @@ pub async fn run(mut sources: Sources) -> Exit {
             return error.exit();
         }
     };
-    let line = app::listening_line(service.address());
-    println!("{line}");
-    eprintln!("{}", instructions(&format!("http://{}/v1", service.address()), &key, &model, &state_dir));
+    println!("codex-proxy listening on {}", service.base_url());
+    eprintln!("{}", instructions(&service.base_url(), &key, &model, &state_dir));
     service.run().await;
     if let Err(error) = stub.stop().await {
         tracing::warn!(%error, "the scripted model did not stop in order");

@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod app;
 pub mod backend;
+pub mod byte_channel;
 pub mod config;
 pub mod ctl;
 pub mod demo;

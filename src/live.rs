@@ -1,4 +1,4 @@
-//! What can be changed while the service runs: maintenance, keys, limits. Each change is an event that says who made it.
+//! What can be changed while the service runs: maintenance, keys, certificates, limits. Each change is an event that says who made it.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -17,8 +17,9 @@ use crate::config::{self, Config, Row, Sources};
 use crate::gateway::keys::{DEFAULT_KEY, file};
 use crate::gateway::maintenance::Notice;
 use crate::http::App;
+use crate::http::tls::{Tls, TlsError};
 
-/// How often the file of keys is looked at.
+/// How often the files of keys and certificates are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a reload applies. Everything else takes a restart.
@@ -48,6 +49,8 @@ struct State {
     config: Arc<Config>,
     /// The file of keys that was read last.
     keys: Option<Stamp>,
+    /// The files of the certificate that were read last.
+    certificate: Vec<Option<Stamp>>,
 }
 
 /// Tells one state of a file from another.
@@ -94,7 +97,8 @@ impl Live {
     /// For a service that was started from `sources`.
     pub fn new(app: Arc<App>, sources: Sources) -> Self {
         let keys = Stamp::of(app.gateway.keys_file());
-        let state = Mutex::new(State { config: app.config.clone(), keys });
+        let certificate = certificate_stamps(&app);
+        let state = Mutex::new(State { config: app.config.clone(), keys, certificate });
         Self { app, sources, state }
     }
 
@@ -148,23 +152,27 @@ impl Live {
         }
     }
 
-    /// Reads the file of keys again whenever it changes, until `stop`.
-    pub async fn watch_keys(self: Arc<Self>, stop: CancellationToken) {
+    /// Reads the files of keys and certificates again whenever they change, until `stop`.
+    pub async fn watch_files(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
+            // What is wrong is told once, for the stamp is kept in any case.
             let mut state = self.state.lock().await;
-            let stamp = Stamp::of(self.app.gateway.keys_file());
-            if stamp == state.keys {
-                continue;
-            }
-            // One that is wrong is told once.
-            state.keys = stamp;
-            if let Err(error) = self.read_keys("file") {
+            let keys = Stamp::of(self.app.gateway.keys_file());
+            if keys != std::mem::replace(&mut state.keys, keys)
+                && let Err(error) = self.read_keys("file")
+            {
                 tracing::error!(kind = "config", %error, "the keys stay as they were");
+            }
+            let certificate = certificate_stamps(&self.app);
+            if certificate != std::mem::replace(&mut state.certificate, certificate.clone())
+                && let Err(error) = self.renew_certificate("file")
+            {
+                tracing::error!(kind = "config", %error, "the certificate stays as it was");
             }
         }
     }
@@ -173,6 +181,8 @@ impl Live {
         let config = config::load(&self.sources).map_err(|mistakes| mistakes.to_string())?;
         // Before anything is applied: all of it is right, or none of it counts.
         file::read(self.app.gateway.keys_file()).map_err(|error| error.to_string())?;
+        self.renew_certificate(actor).map_err(|error| error.to_string())?;
+        state.certificate = certificate_stamps(&self.app);
         let mut reloaded = Reloaded::default();
         for (before, after) in changed_rows(&state.config, &config) {
             if RELOADABLE.contains(&after.key.as_str()) {
@@ -203,6 +213,15 @@ impl Live {
         let after: Vec<String> = self.app.config.api_key.iter().map(|_| DEFAULT_KEY.to_owned()).chain(after).collect();
         if gateway.keys.replace(self.app.config.api_key.as_ref(), entries) {
             self.tell("auth.keys", names(before), names(after), actor);
+        }
+        Ok(())
+    }
+
+    fn renew_certificate(&self, actor: &str) -> Result<(), TlsError> {
+        let Some(tls) = &self.app.tls else { return Ok(()) };
+        if let Some((before, after)) = tls.renew()? {
+            tracing::info!(kind = "config", actor, certificate = after, "certificate renewed");
+            self.tell("server.tls_cert", before, after, actor);
         }
         Ok(())
     }
@@ -250,6 +269,10 @@ fn changed_rows(before: &Config, after: &Config) -> Vec<(String, Row)> {
         }
     }
     changed
+}
+
+fn certificate_stamps(app: &App) -> Vec<Option<Stamp>> {
+    app.tls.iter().flat_map(Tls::files).map(Stamp::of).collect()
 }
 
 // === impl Stamp ===

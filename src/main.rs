@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, Command, FromArgMatches};
-use codex_completions_api::app::{self, Service};
+use codex_completions_api::app::Service;
 use codex_completions_api::backend::exec::WorkerExec;
 use codex_completions_api::config::{self, Config, Purpose, Sources};
 use codex_completions_api::ctl::Ctl;
@@ -99,7 +99,7 @@ fn serve(matches: &ArgMatches) -> Exit {
                     return error.exit();
                 }
             };
-            println!("{}", app::listening_line(service.address()));
+            println!("codex-proxy listening on {}", service.base_url());
             service.run().await;
             Exit::Ok
         }),

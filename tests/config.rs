@@ -345,15 +345,15 @@ fn strange_variables_get_a_warning() {
     let setup = Setup::new()
         .env("PROXY_SANBOX_MODE", "x")
         .env("WORKER_RESTART_MAXIMUM", "x")
-        .env("PROXY_METRICS_COMPAT", "true")
+        .env("PROXY_TITLE_GEN_INTERCEPT", "true")
         .env("HTTP_PROXY", "x")
         .env("CODEX_OTHER", "x");
     let warnings: Vec<_> = setup.right().warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
         warnings,
         [
-            "environment PROXY_METRICS_COMPAT: has no effect in this version",
             "environment PROXY_SANBOX_MODE: unknown name, ignored; the nearest known name is PROXY_SANDBOX_MODE",
+            "environment PROXY_TITLE_GEN_INTERCEPT: has no effect in this version",
             "environment WORKER_RESTART_MAXIMUM: unknown name, ignored; the nearest known name is WORKER_RESTART_MAX",
         ]
     );

@@ -25,7 +25,7 @@ pub struct WorkerHome {
 /// A folder could not be prepared.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot prepare the workers' folder {}: {source}.\nIt must be of this user alone and writable; XDG_RUNTIME_DIR can name \
+    "cannot prepare the workers' folder {}: {source}.\nIt must be of this user alone and writable; PROXY_CODEX_WORKDIR can name \
      another folder for it to lie in.",
     path.display()
 )]
@@ -38,8 +38,14 @@ pub struct HomeError {
 ///
 /// # Errors
 /// If it is not a folder of this user alone. Nothing in it was touched then.
-pub fn prepare_base(state_dir: &Path, runtime_dir: Option<&Path>) -> Result<PathBuf, HomeError> {
-    let base = base_folder(state_dir, runtime_dir);
+pub fn prepare_base(config: &Config, runtime_dir: Option<&Path>) -> Result<PathBuf, HomeError> {
+    let base = match &config.codex_workdir {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(failed(folder))?;
+            folder.join("codex-proxy")
+        }
+        None => base_folder(&config.state_dir, runtime_dir),
+    };
     match private_folder::make(&base) {
         Ok(()) => {
             sweep(&base);
@@ -167,15 +173,24 @@ fn create_private(path: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    fn config() -> Config {
+        crate::config::load(&crate::config::Sources {
+            flags: [("state-dir".to_owned(), "/nowhere".to_owned())].into(),
+            environment: [("HOME".to_owned(), "/nowhere".to_owned())].into(),
+            purpose: crate::config::Purpose::Inspect,
+        })
+        .unwrap()
+    }
+
     #[test]
     fn what_a_dead_proxy_left_is_swept_and_a_living_ones_stays() {
         let runtime = tempfile::tempdir().unwrap();
-        let base = prepare_base(Path::new("/nowhere"), Some(runtime.path())).unwrap();
+        let base = prepare_base(&config(), Some(runtime.path())).unwrap();
         let (living, dead) = (base.join(format!("{}-w1", std::process::id())), base.join("2147483646-w1"));
         for home in [&living, &dead] {
             create_private(home).unwrap();
         }
-        assert_eq!(prepare_base(Path::new("/nowhere"), Some(runtime.path())).unwrap(), base);
+        assert_eq!(prepare_base(&config(), Some(runtime.path())).unwrap(), base);
         assert!(living.exists() && !dead.exists());
     }
 
@@ -185,8 +200,8 @@ mod tests {
         let precious = victim.path().join("precious");
         std::fs::create_dir(&precious).unwrap();
         symlink(victim.path(), runtime.path().join("codex-proxy")).unwrap();
-        let error = prepare_base(Path::new("/nowhere"), Some(runtime.path())).unwrap_err().to_string();
-        assert!(error.contains("remove it") && error.contains("XDG_RUNTIME_DIR"), "{error}");
+        let error = prepare_base(&config(), Some(runtime.path())).unwrap_err().to_string();
+        assert!(error.contains("remove it") && error.contains("PROXY_CODEX_WORKDIR"), "{error}");
         assert!(precious.exists());
     }
 }

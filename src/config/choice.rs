@@ -128,3 +128,23 @@ choice! {
         Burst = "burst",
     }
 }
+
+choice! {
+    /// Where an error tells the address of the login, beside its `details`.
+    LoginUrlMode {
+        /// In its code.
+        Code = "code",
+        /// In its message.
+        Message = "message",
+        /// In both.
+        CodeAndMessage = "code+message",
+    }
+}
+
+choice! {
+    /// Whose names for metrics are there beside ours.
+    MetricsCompat {
+        /// Those of the service before this one.
+        CodexV0 = "codex_v0",
+    }
+}

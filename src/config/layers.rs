@@ -20,25 +20,8 @@ pub(super) struct Layers<'a> {
 
 /// Variables of today's service that this version does not read: it has yet to learn them, or needs them no longer.
 /// Deployments set them, so that they are no misspellings.
-pub(super) const WITHOUT_EFFECT: &[&str] = &[
-    "PROXY_AUTH_LOGIN_URL",
-    "PROXY_AUTH_LOGIN_URL_MODE",
-    "PROXY_CODEX_WORKDIR",
-    "PROXY_COPILOT_AUTO_DETECT",
-    "PROXY_ENABLE_RESPONSES",
-    "PROXY_INGRESS_GUARDRAIL",
-    "PROXY_MAX_PROMPT_TOKENS",
-    "PROXY_METRICS_COMPAT",
-    "PROXY_OUTPUT_MODE",
-    "PROXY_RESPONSES_OUTPUT_MODE",
-    "PROXY_STOP_AFTER_TOOLS",
-    "PROXY_STOP_AFTER_TOOLS_GRACE_MS",
-    "PROXY_STOP_AFTER_TOOLS_MODE",
-    "PROXY_STREAM_IDLE_TIMEOUT_MS",
-    "PROXY_SUPPRESS_TAIL_AFTER_TOOLS",
-    "PROXY_TITLE_GEN_INTERCEPT",
-    "PROXY_TOOL_BLOCK_MAX",
-];
+pub(super) const WITHOUT_EFFECT: &[&str] =
+    &["PROXY_ENABLE_RESPONSES", "PROXY_INGRESS_GUARDRAIL", "PROXY_RESPONSES_OUTPUT_MODE", "PROXY_TITLE_GEN_INTERCEPT"];
 
 /// The variable that names the configuration file. Not a setting: it cannot stand in that file.
 pub(super) const CONFIG_VARIABLE: &str = "PROXY_CONFIG";
@@ -120,6 +103,18 @@ impl Layers<'_> {
                 let path = folder.resolve(|name| variable(self.environment, name))?;
                 Some(path.to_string_lossy().into_owned())
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_is_not_said_to_have_no_effect() {
+        for setting in SETTINGS {
+            assert!(!WITHOUT_EFFECT.contains(&setting.env), "{}", setting.env);
         }
     }
 }

@@ -6,7 +6,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use self::Fallback::{Folder as InFolder, Text, Unset};
-use super::choice::{Addresses, Content, Durability, OnFailure, OutputMode, SandboxMode, Stage, StopAfterTools};
+use super::choice::{
+    Addresses, Content, Durability, LoginUrlMode, MetricsCompat, OnFailure, OutputMode, SandboxMode, Stage,
+    StopAfterTools,
+};
 use super::form::{
     BaseInstructions, BaseUrl, Count, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, Period, Secret, Size, Switch,
 };
@@ -162,6 +165,10 @@ settings! {
     port: Count<u16, 0, 65_535> { key: "server.port", env: "PORT", flag: "port", default: Text("11435") }
     /// Address to listen on; `0.0.0.0` for every network interface.
     host: Host { key: "server.host", env: "PROXY_HOST", flag: "host", default: Text("127.0.0.1") }
+    /// The certificates of the service in PEM, its own first: with it, clients are served over TLS only. Read again when the file changes.
+    tls_cert: Maybe<FilePath> { key: "server.tls_cert", env: "PROXY_TLS_CERT", flag: "tls-cert", default: Unset }
+    /// The private key for it, in PEM.
+    tls_key: Maybe<FilePath> { key: "server.tls_key", env: "PROXY_TLS_KEY", flag: "tls-key", default: Unset }
     /// Folder for the journal, its keys and the control socket; made with mode 0700.
     state_dir: FilePath { key: "server.state_dir", env: "PROXY_STATE_DIR", flag: "state-dir", default: InFolder(STATE_FOLDER) }
     /// Which family of model names `/v1/models` advertises; both are accepted.
@@ -170,7 +177,7 @@ settings! {
     max_body_bytes: Size<usize> { key: "server.max_body_bytes", env: "PROXY_MAX_BODY_BYTES", default: Text("16MiB") }
     /// Longest time for one request as a whole; then 504.
     timeout: Millis<1> { key: "server.timeout_ms", env: "PROXY_TIMEOUT_MS", default: Text("300000") }
-    /// Longest silence of the worker within a turn; then 504. Slow reasoning sends nothing for long.
+    /// Longest silence of the worker before an answer begins to stream, and within one that does not; then 504. Slow reasoning sends nothing for long.
     idle_timeout: Millis<1> { key: "server.idle_timeout_ms", env: "PROXY_IDLE_TIMEOUT_MS", default: Text("120000") }
     /// How long running requests may take to end once the service was told to stop.
     drain_timeout: Millis<0> { key: "server.drain_timeout_ms", env: "PROXY_DRAIN_TIMEOUT_MS", default: Text("30000") }
@@ -179,6 +186,10 @@ settings! {
     api_key: Maybe<Secret> { key: "auth.api_key", env: "PROXY_API_KEY", default: Unset }
     /// The file of further keys, by their hashes, which `codex-proxy keys` writes; without it, `keys.toml` in the state folder.
     keys_file: Maybe<FilePath> { key: "auth.keys_file", env: "PROXY_KEYS_FILE", default: Unset }
+    /// Whether clients are told where Codex can be logged in when it is not.
+    auth_login_url: Switch { key: "auth.login_url", env: "PROXY_AUTH_LOGIN_URL", default: Text("false") }
+    /// Where that is told beside the `details` of the error: in its `code`, in its `message`, or in both.
+    auth_login_url_mode: Maybe<LoginUrlMode> { key: "auth.login_url_mode", env: "PROXY_AUTH_LOGIN_URL_MODE", default: Unset }
     /// Whether `/v1/models` asks for the key too.
     protect_models: Switch { key: "auth.protect_models", env: "PROXY_PROTECT_MODELS", default: Text("false") }
 
@@ -233,6 +244,8 @@ settings! {
     sse_keepalive: Millis<1> { key: "stream.keepalive_ms", env: "PROXY_SSE_KEEPALIVE_MS", default: Text("15000") }
     /// A stream's head goes out after this time at the latest; a failure before is a real HTTP status.
     stream_head: Millis<0> { key: "stream.head_ms", env: "PROXY_STREAM_HEAD_MS", default: Text("1000") }
+    /// Longest silence of the worker once the answer has begun to stream; then the stream ends with an error. Before, `server.idle_timeout_ms` counts.
+    stream_idle_timeout: Millis<1> { key: "stream.idle_timeout_ms", env: "PROXY_STREAM_IDLE_TIMEOUT_MS", default: Text("300000") }
 
     /// Whether `/metrics` exists.
     enable_metrics: Switch { key: "metrics.enabled", env: "PROXY_ENABLE_METRICS", default: Text("false") }
@@ -240,11 +253,15 @@ settings! {
     metrics_token: Maybe<Secret> { key: "metrics.token", env: "PROXY_METRICS_TOKEN", default: Unset }
     /// Whether `/metrics` is open to this machine without a token.
     metrics_allow_loopback: Switch { key: "metrics.allow_loopback", env: "PROXY_METRICS_ALLOW_LOOPBACK", default: Text("true") }
+    /// Names of another service for the metrics, beside ours: those of the one before this one, for its dashboards.
+    metrics_compat: Maybe<MetricsCompat> { key: "metrics.compat", env: "PROXY_METRICS_COMPAT", default: Unset }
 
     /// The Codex binary: a path, or a name looked up in `PATH`.
     codex_bin: FilePath { key: "codex.bin", env: "CODEX_BIN", flag: "codex-bin", default: Text("codex") }
     /// The Codex 0.40.0 for the fallback backend `codex proto`, which can then be switched to, and is used where `use_app_server` is `false`.
     codex_proto_bin: Maybe<FilePath> { key: "codex.proto_bin", env: "CODEX_PROTO_BIN", default: Unset }
+    /// Folder in which workers get their private ones; without it they lie on memory where there is some.
+    codex_workdir: Maybe<FilePath> { key: "codex.workdir", env: "PROXY_CODEX_WORKDIR", default: Unset }
     /// The operator's own Codex folder, for its login; workers get a private one.
     codex_home: FilePath { key: "codex.home", env: "CODEX_HOME", default: InFolder(CODEX_FOLDER) }
     /// The model that every alias leads to unless it names another.

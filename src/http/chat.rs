@@ -15,6 +15,7 @@ use super::error::{ApiError, rate_left};
 use super::exchange::{ClientGone, Exchange};
 use super::turns::{Job, Limits, Step, Turns};
 use super::{App, output};
+use crate::config::Config;
 use crate::gateway::keys::{DEFAULT_KEY, Key, network};
 use crate::gateway::limits::Running;
 use crate::openai::chat::Envelope;
@@ -60,6 +61,18 @@ enum Form {
     Stream { include_usage: bool, keepalive: Option<Duration> },
 }
 
+// === impl Form ===
+
+impl Form {
+    /// The longest silence of the worker within an answer of this form.
+    fn idle_timeout(&self, config: &Config) -> Duration {
+        match self {
+            Self::Whole => config.idle_timeout,
+            Self::Stream { .. } => config.stream_idle_timeout,
+        }
+    }
+}
+
 /// Serves the request to its end.
 pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: Bytes) {
     let Admitted { plan, choices, rules, mut ignored, running, envelope, form, mut headers } =
@@ -95,7 +108,12 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
     }
     let queue_wait_ms = (queued.elapsed().as_secs_f64() * 1e6).round() / 1e3;
     exchange.record(EventBody::RequestAdmitted { queue_wait_ms }).await;
-    let limits = Limits { deadline: arrived + app.config.timeout, idle: app.config.idle_timeout, cut: app.cut.clone() };
+    let limits = Limits {
+        deadline: arrived + app.config.timeout,
+        first: app.config.idle_timeout,
+        idle: form.idle_timeout(&app.config),
+        cut: app.cut.clone(),
+    };
     if rules.max_tokens.is_some() {
         load_vocabulary().await;
     }

@@ -15,12 +15,11 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, request};
 use journal::{EventBody, Outcome, Payload, RequestId, RequestReceived, ResponseFinished, Tokens, UsageSource};
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 
 use super::error::{ApiError, MODEL_MAX};
+use crate::byte_channel;
 use crate::openai::error::shortened;
 use crate::record::Recorder;
 
@@ -30,11 +29,12 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The same name on answers of the model routes.
 pub const TRACE_ID: HeaderName = HeaderName::from_static("x-proxy-trace-id");
 
-/// Events that may wait for a slow reader.
-const STREAM_BUFFER: usize = 64;
+/// How much of a stream may wait for a slow reader, in bytes. As much again may wait on the way from the worker.
+const STREAM_BUFFER: u32 = 128 << 10;
 
-/// How long a reader may leave that buffer full before it counts as gone.
-const STALL_LIMIT: Duration = Duration::from_secs(10);
+/// How long a reader may leave that buffer full before it counts as gone: what its turn says meanwhile fills the worker's pipe,
+/// which other turns share.
+const STALL_LIMIT: Duration = Duration::from_millis(50);
 
 /// What is recorded of a body that came without a valid key, in bytes.
 const STRANGERS_BODY: usize = 4 << 10;
@@ -53,17 +53,9 @@ pub struct Exchange {
     traced: bool,
     /// Headers of every answer.
     common: HeaderMap,
-    patience: Patience,
     connection: Connection,
-}
-
-/// How long an exchange may take.
-#[derive(Debug, Clone)]
-pub struct Patience {
-    /// When the request as a whole must be done, counted from its head.
-    pub timeout: Duration,
-    /// Cancelled when running requests must end because the service does.
-    pub cut: CancellationToken,
+    /// Set once the client read too slowly to go on.
+    stalled: bool,
 }
 
 /// What is known of a request and told in `response.finished`.
@@ -110,7 +102,7 @@ struct Whole {
 /// Where the events of a stream go.
 #[derive(Debug)]
 struct EventSender {
-    events: mpsc::Sender<Bytes>,
+    events: byte_channel::Sender<Bytes>,
     /// Set before the sender of a complete body is dropped. The connection of any other is broken off, so that its client
     /// cannot take it for complete.
     complete: Arc<AtomicBool>,
@@ -125,6 +117,15 @@ struct BrokenOff;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientGone;
 
+/// Why an event was not handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Unsent {
+    /// The client left.
+    Left,
+    /// The client does not read.
+    Stalled,
+}
+
 /// The status of a request whose client left, after nginx. It is recorded and never sent.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
 
@@ -133,12 +134,7 @@ const CLIENT_CLOSED_REQUEST: u16 = 499;
 impl Exchange {
     /// Begins an exchange; the receiver gives the answer as soon as its head is known.
     /// `common` are headers that go with every answer.
-    pub fn begin(
-        recorder: Recorder,
-        traced: bool,
-        common: HeaderMap,
-        patience: Patience,
-    ) -> (Self, oneshot::Receiver<Response<Body>>) {
+    pub fn begin(recorder: Recorder, traced: bool, common: HeaderMap) -> (Self, oneshot::Receiver<Response<Body>>) {
         let (head, answer) = oneshot::channel();
         let exchange = Self {
             id: RequestId::generate(),
@@ -147,8 +143,8 @@ impl Exchange {
             recorder,
             traced,
             common,
-            patience,
             connection: Connection::Waiting(head),
+            stalled: false,
         };
         (exchange, answer)
     }
@@ -249,7 +245,7 @@ impl Exchange {
 
     /// Sends the head of a stream.
     pub async fn open_stream(&mut self, headers: HeaderMap) -> Result<(), ClientGone> {
-        let (events, mut receiver) = mpsc::channel::<Bytes>(STREAM_BUFFER);
+        let (events, mut receiver) = byte_channel::channel::<Bytes>(STREAM_BUFFER);
         let complete = Arc::new(AtomicBool::new(false));
         let streaming = Connection::Streaming(StatusCode::OK, EventSender { events, complete: complete.clone() });
         let Connection::Waiting(head) = std::mem::replace(&mut self.connection, streaming) else { return Ok(()) };
@@ -267,13 +263,14 @@ impl Exchange {
         head.send(response(StatusCode::OK, headers, Body::from_stream(events))).map_err(|_| ClientGone)
     }
 
-    /// Sends one event of a stream; waits while the client's buffer is full, but not for ever.
+    /// Sends one event of a stream; waits while the client's buffer is full, but not for long.
     pub async fn send(&mut self, event: String) -> Result<(), ClientGone> {
         self.record(EventBody::ResponseChunk { bytes: event.clone() }).await;
-        match &self.connection {
-            Connection::Streaming(_, body) => self.hand_over(body, event).await,
-            Connection::Waiting(_) | Connection::Done => Err(ClientGone),
-        }
+        let Connection::Streaming(_, body) = &self.connection else { return Err(ClientGone) };
+        body.hand_over(event).await.map_err(|unsent| {
+            self.stalled = unsent == Unsent::Stalled;
+            ClientGone
+        })
     }
 
     /// Ends a stream with its last event: what it tells is on record before that event leaves. One that must not leave because
@@ -288,33 +285,16 @@ impl Exchange {
         }
         self.record(EventBody::ResponseChunk { bytes: last.clone() }).await;
         self.finish(status.as_u16(), outcome, error).await;
-        if self.recorder.before_final_byte().await.is_ok() && self.hand_over(&body, last).await.is_ok() {
+        if self.recorder.before_final_byte().await.is_ok() && body.hand_over(last).await.is_ok() {
             body.complete.store(true, Ordering::Release);
         }
     }
 
-    async fn hand_over(&self, body: &EventSender, event: String) -> Result<(), ClientGone> {
-        // The common case, without a timer.
-        let event = match body.events.try_send(event.into()) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Closed(_)) => return Err(ClientGone),
-            Err(TrySendError::Full(event)) => event,
-        };
-        let left = self.patience.timeout.saturating_sub(self.started.elapsed());
-        tokio::select! {
-            sent = timeout(left.min(STALL_LIMIT), body.events.send(event)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) | Err(_) => Err(ClientGone),
-            },
-            () = self.patience.cut.cancelled() => Err(ClientGone),
-        }
-    }
-
-    /// Ends an exchange whose client left.
+    /// Ends an exchange whose client left, or reads so slowly that it might as well have.
     pub async fn cancelled(mut self) {
         self.connection = Connection::Done;
-        let error = Some("request_aborted".to_owned());
-        self.finish(CLIENT_CLOSED_REQUEST, Outcome::Cancelled, error).await;
+        let error = if self.stalled { "client_stalled" } else { "request_aborted" };
+        self.finish(CLIENT_CLOSED_REQUEST, Outcome::Cancelled, Some(error.to_owned())).await;
     }
 
     /// Ends an exchange whose task panicked or was dropped.
@@ -375,6 +355,17 @@ impl Drop for Exchange {
                 drop(connection);
             });
         }
+    }
+}
+
+// === impl EventSender ===
+
+impl EventSender {
+    /// Hands one event over to the connection.
+    async fn hand_over(&self, event: String) -> Result<(), Unsent> {
+        let room = timeout(STALL_LIMIT, self.events.room(event.len())).await.map_err(|_| Unsent::Stalled)?;
+        let room = room.map_err(|_| Unsent::Left)?;
+        self.events.send(event.into(), Some(room)).map_err(|_| Unsent::Left)
     }
 }
 

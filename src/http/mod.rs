@@ -1,4 +1,4 @@
-//! The HTTP side: [`server`] accepts connections, [`routes`] tells requests apart, [`exchange`] records each from head to last byte,
+//! The HTTP side: [`server`] accepts connections, with [`tls`] or without, [`routes`] tells requests apart, [`exchange`] records each from head to last byte,
 //! [`chat`], [`models`], [`usage`], [`health`] and [`metrics`] answer, [`error`] is the one table of what can go wrong.
 
 pub mod body;
@@ -12,6 +12,7 @@ pub mod models;
 pub mod output;
 pub mod routes;
 pub mod server;
+pub mod tls;
 pub mod turns;
 pub mod usage;
 
@@ -23,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::error::ApiError;
+use self::tls::Tls;
 use crate::backend::Backend;
 use crate::config::Config;
 use crate::gateway::Gateway;
@@ -46,6 +48,8 @@ pub struct App {
     pub scrubber: Arc<Scrubber>,
     /// Whether made-up secrets are scrubbed.
     pub proof: Proof,
+    /// Serves clients over TLS, if it is there.
+    pub tls: Option<Tls>,
     /// The requests that run.
     pub requests: TaskTracker,
     /// Cancelled when the service takes no more requests.

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::chat::Client;
 use super::error::ApiError;
-use super::exchange::{self, Exchange, Patience};
+use super::exchange::{self, Exchange};
 use super::{App, body, chat, cors, health, metrics, models, usage};
 use crate::gateway::keys::Key;
 
@@ -64,10 +64,9 @@ async fn exchange(app: Arc<App>, route: Route, request: Request<Body>, peer: Soc
         let error = ApiError::JournalUnavailable;
         return exchange::with_fresh_id(exchange::plain_error(&error));
     }
-    let patience = Patience { timeout: app.config.timeout, cut: app.cut.clone() };
     let (head, body) = request.into_parts();
     let common = cors::headers(&app.config, &head.headers);
-    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat, common, patience);
+    let (exchange, answer) = Exchange::begin(app.recorder.clone(), route == Route::Chat, common);
     let id = exchange.id;
     let key = app.gateway.keys.authenticate(&head.headers);
     if key.as_ref().is_some_and(|key| key.drops_content) {

@@ -12,17 +12,25 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 
-use super::{App, routes};
+use super::{App, routes, tls};
 
 /// The longest time that a request's head may take to arrive, the first one of a connection included.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The longest time that a client may read nothing of an answer that waits for it. Its connection holds what the buffers hold until then.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The largest head of a request, in bytes. Most servers accept 8 to 16 KiB.
 const HEAD_MAX: usize = 64 << 10;
+
+/// What waits in a stream of HTTP/2 for its client, in bytes; HTTP/1 is bounded by [`HEAD_MAX`] as well.
+const SEND_BUFFER: usize = 64 << 10;
 
 /// How often an HTTP/2 client is asked whether it is still there.
 const PING_INTERVAL: Duration = Duration::from_secs(30);
@@ -46,7 +54,7 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 pub async fn serve(app: Arc<App>, listener: TcpListener) {
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_MAX);
-    server.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL);
+    server.http2().timer(TokioTimer::new()).keep_alive_interval(PING_INTERVAL).max_send_buf_size(SEND_BUFFER);
     let connections = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(connection_limit()));
     loop {
@@ -71,14 +79,40 @@ async fn serve_connection(
     socket: TcpStream,
     peer: SocketAddr,
 ) {
-    let spoke = tokio::select! {
-        spoke = timeout(HEAD_TIMEOUT, speaks(&socket)) => matches!(spoke, Ok(Ok(()))),
-        () = app.draining.cancelled() => false,
-    };
-    if !spoke {
-        return;
+    // Without it a small event waits about 40 ms for the client's delayed acknowledgement.
+    if let Err(error) = socket.set_nodelay(true) {
+        tracing::debug!(%error, "cannot set TCP_NODELAY");
     }
-    let connection = server.serve_connection(io(socket), service(app.clone(), peer));
+    let Some(tls) = &app.tls else {
+        if let Some(()) = begun(&app, speaks(&socket)).await {
+            serve_http(app, server, watcher, socket, peer).await;
+        }
+        return;
+    };
+    if let Some(stream) = begun(&app, tls.accept(socket)).await {
+        let server = if tls::is_http2(&stream) { server.http2_only() } else { server.http1_only() };
+        serve_http(app, server, watcher, stream, peer).await;
+    }
+}
+
+/// What a connection begins with; `None` if it takes too long, fails, or the service drains.
+async fn begun<T>(app: &App, beginning: impl Future<Output = std::io::Result<T>>) -> Option<T> {
+    tokio::select! {
+        begun = timeout(HEAD_TIMEOUT, beginning) => begun.ok()?.ok(),
+        () = app.draining.cancelled() => None,
+    }
+}
+
+async fn serve_http(
+    app: Arc<App>,
+    server: auto::Builder<TokioExecutor>,
+    watcher: Watcher,
+    stream: impl AsyncRead + AsyncWrite + Send + 'static,
+    peer: SocketAddr,
+) {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_TIMEOUT));
+    let connection = server.serve_connection(TokioIo::new(Box::pin(stream)), service(app.clone(), peer));
     tokio::select! {
         // An error here is a client that left or does not speak HTTP; what it asked is on record.
         _ = watcher.watch(connection) => {}
@@ -121,14 +155,6 @@ async fn speaks(socket: &TcpStream) -> std::io::Result<()> {
         }
         sleep(PAUSE).await;
     }
-}
-
-fn io(socket: TcpStream) -> TokioIo<TcpStream> {
-    // Without it a small event waits about 40 ms for the client's delayed acknowledgement.
-    if let Err(error) = socket.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    TokioIo::new(socket)
 }
 
 fn service(

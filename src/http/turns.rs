@@ -43,6 +43,9 @@ pub struct Turns {
     places: Option<Places>,
     limits: Limits,
     last_event: Instant,
+    last_call: Instant,
+    /// Whether a piece of an answer came.
+    begun: bool,
     retried: bool,
 }
 
@@ -66,7 +69,9 @@ pub struct Job {
 pub struct Limits {
     /// When the request as a whole must be done.
     pub deadline: Instant,
-    /// The longest silence of the worker.
+    /// The longest silence of the worker before the first piece of an answer.
+    pub first: Duration,
+    /// The longest silence from then on.
     pub idle: Duration,
     /// Cancelled when running requests must end because the service does.
     pub cut: CancellationToken,
@@ -109,6 +114,8 @@ impl Turns {
             places: Some(places),
             limits,
             last_event: Instant::now(),
+            last_call: Instant::now(),
+            begun: false,
             retried: false,
         }
     }
@@ -122,16 +129,17 @@ impl Turns {
             if Instant::now() >= self.limits.deadline {
                 return Step::Failed(ApiError::RequestTimeout);
             }
-            let idle = self.last_event + self.limits.idle;
+            let idle = self.idle_end();
             let burst =
-                self.answers.iter().any(Answer::awaits_calls).then(|| self.last_event + self.job.rules.output.grace);
+                self.answers.iter().any(Answer::awaits_calls).then(|| self.last_call + self.job.rules.output.grace);
             let (deadline, cut) = (self.limits.deadline, self.limits.cut.clone());
             let progress = tokio::select! {
                 biased;
                 progress = poll_fn(|cx| self.poll_progress(cx)) => progress,
                 () = exchange.client_gone() => return Step::ClientGone,
                 () = cut.cancelled() => Progress::Failed(ApiError::ShuttingDown),
-                () = sleep_until(idle) => Progress::Failed(ApiError::IdleTimeout),
+                // What came meanwhile may have been no piece of the answer yet.
+                () = sleep_until(idle) => if self.idle_end() > idle { continue } else { Progress::Failed(ApiError::IdleTimeout) },
                 () = sleep_until(deadline) => Progress::Failed(ApiError::RequestTimeout),
                 () = sleep_until(burst.unwrap_or(deadline)), if burst.is_some() => {
                     for answer in &mut self.answers {
@@ -140,16 +148,26 @@ impl Turns {
                     continue;
                 }
             };
-            self.last_event = Instant::now();
             match progress {
                 Progress::Failed(ApiError::WorkerExited) if !self.retried && exchange.is_waiting() => self.retry(),
                 Progress::Failed(ApiError::Turn(failure)) if self.wants_own_instructions(&failure, exchange).await => {
                     self.start_again();
                 }
                 Progress::Failed(error) => return Step::Failed(error),
-                Progress::Piece(index, piece) => return Step::Piece(index, piece),
+                Progress::Piece(index, piece) => {
+                    self.begun = true;
+                    if matches!(piece, Piece::Call { .. }) {
+                        self.last_call = Instant::now();
+                    }
+                    return Step::Piece(index, piece);
+                }
             }
         }
+    }
+
+    /// When the worker has been silent for too long.
+    fn idle_end(&self) -> Instant {
+        self.last_event + if self.begun { self.limits.idle } else { self.limits.first }
     }
 
     /// Whether every answer has its end.
@@ -284,6 +302,7 @@ impl Turns {
                     break Some(piece);
                 }
                 let Poll::Ready(event) = turn.poll_next(cx) else { break None };
+                self.last_event = Instant::now();
                 answer.follow(event);
             };
             match piece {

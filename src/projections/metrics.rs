@@ -8,7 +8,7 @@ use journal::{Counts, EventBody, Outcome};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram, with_local_recorder};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
-use super::FinishedRequest;
+use super::{FinishedRequest, compat};
 use crate::backend::{BACKEND_FLAG, BackendKind};
 
 const REQUESTS: &str = "codex_proxy_requests_total";
@@ -32,14 +32,16 @@ const JOURNAL_FLUSH_ERRORS: &str = "codex_proxy_journal_flush_errors_total";
 const JOURNAL_DROPPED: &str = "codex_proxy_journal_dropped_events_total";
 const JOURNAL_BACKPRESSURE: &str = "codex_proxy_journal_backpressure_seconds_total";
 const SCRUBBED: &str = "codex_proxy_scrubbed_total";
+const MAINTENANCE: &str = "codex_proxy_maintenance_mode";
 const READY: &str = "codex_proxy_ready";
 const DRAINING: &str = "codex_proxy_draining";
 const BUILD_INFO: &str = "codex_proxy_build_info";
 
-const ROUTES: [&str; 3] = ["/v1/chat/completions", "/v1/models", OTHER];
+const ROUTES: [&str; 6] =
+    ["/v1/chat/completions", "/v1/models", "/v1/models/{id}", "/v1/usage", "/v1/usage/raw", OTHER];
 const METHODS: [&str; 4] = ["GET", "HEAD", "POST", OTHER];
-const STATUSES: [&str; 14] =
-    ["200", "400", "401", "403", "404", "405", "408", "413", "429", "499", "500", "503", "504", OTHER];
+const STATUSES: [&str; 16] =
+    ["200", "400", "401", "403", "404", "405", "408", "413", "415", "422", "429", "499", "500", "503", "504", OTHER];
 const TOKEN_TYPES: [&str; 4] = ["input", "cached_input", "output", "reasoning"];
 const WORKER_STATES: [&str; 4] = ["starting", "handshaking", "ready", "exited"];
 const START_RESULTS: [&str; 2] = ["ready", "failed"];
@@ -75,6 +77,8 @@ pub struct Metrics {
     draining: AtomicBool,
     /// Whether new requests go to `codex proto`: that needs no worker to be ready.
     fallback: AtomicBool,
+    /// Whether the names of the service before this one are there too.
+    compat: bool,
 }
 
 /// The journal's measures of itself, which no event tells.
@@ -102,6 +106,7 @@ impl Metrics {
             .set_buckets_for_metric(Matcher::Full(TIME_TO_FIRST_TOKEN.into()), &FIRST_TOKEN_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(WORKER_HANDSHAKE.into()), &HANDSHAKE_BUCKETS)?
             .set_buckets_for_metric(Matcher::Full(JOURNAL_FLUSH.into()), &FLUSH_BUCKETS)?
+            .set_buckets_for_metric(Matcher::Full(compat::HTTP_LATENCY.into()), &compat::LATENCY_BUCKETS)?
             .build_recorder();
         let mut models: Vec<String> = models.into_iter().collect();
         models.push(OTHER.to_owned());
@@ -111,6 +116,7 @@ impl Metrics {
             models,
             draining: AtomicBool::new(false),
             fallback: AtomicBool::new(false),
+            compat: false,
         };
         with_local_recorder(&metrics.recorder, || {
             describe();
@@ -140,6 +146,25 @@ impl Metrics {
         self
     }
 
+    /// With the names of the service before this one too.
+    #[must_use]
+    pub fn with_compat(self) -> Self {
+        self.with(compat::initialise);
+        Self { compat: true, ..self }
+    }
+
+    /// For a service that starts in maintenance.
+    #[must_use]
+    pub fn in_maintenance(self) -> Self {
+        self.with(|| {
+            gauge!(MAINTENANCE).set(1);
+            if self.compat {
+                compat::set_maintenance(true);
+            }
+        });
+        self
+    }
+
     /// The Prometheus text exposition, families and series in a stable order.
     pub fn render(&self) -> String {
         self.handle.run_upkeep();
@@ -156,7 +181,12 @@ impl Metrics {
     }
 
     pub(super) fn on_stream_opened(&self) {
-        self.with(|| gauge!(ACTIVE_STREAMS).increment(1));
+        self.with(|| {
+            gauge!(ACTIVE_STREAMS).increment(1);
+            if self.compat {
+                compat::on_stream_opened();
+            }
+        });
     }
 
     pub(super) fn on_finished(&self, request: &FinishedRequest<'_>) {
@@ -172,6 +202,9 @@ impl Metrics {
             counter!(REQUESTS, "route" => route, "stream" => stream, "outcome" => end.outcome.as_str()).increment(1);
             let (method, status) = (within(&started.method, &METHODS), within(&status, &STATUSES));
             counter!(HTTP_RESPONSES, "route" => route, "method" => method, "status" => status).increment(1);
+            if self.compat {
+                compat::on_finished(route, method, status, started.streaming, end.duration_ms);
+            }
             let backend = match end.worker.as_deref().map(BackendKind::of_worker) {
                 Some(BackendKind::Proto) => "proto",
                 Some(BackendKind::AppServer) | None => "app_server",
@@ -192,6 +225,9 @@ impl Metrics {
     }
 
     pub(super) fn on_event(&self, body: &EventBody) {
+        if self.compat {
+            self.with(|| compat::on_event(body));
+        }
         self.with(|| match body {
             // The measures of workers are those of the app-server's: the others come and go with their turns.
             EventBody::WorkerSpawned { worker, .. } | EventBody::WorkerExited { worker, .. }
@@ -234,6 +270,7 @@ impl Metrics {
                 self.fallback.store(*to == BackendKind::Proto.as_str(), Ordering::Relaxed);
                 gauge!(READY).set(u32::from(!self.draining.load(Ordering::Relaxed)));
             }
+            EventBody::MaintenanceChanged { on, .. } => gauge!(MAINTENANCE).set(u32::from(*on)),
             EventBody::ServiceDraining { .. } => {
                 self.draining.store(true, Ordering::Relaxed);
                 gauge!(DRAINING).set(1);
@@ -321,7 +358,16 @@ impl Metrics {
                 counter!(name, label => *value).absolute(0);
             }
         }
-        for name in [ACTIVE_STREAMS, WORKER_BACKOFF, WORKER_START_TIME, JOURNAL_PENDING, JOURNAL_LAG, READY, DRAINING] {
+        for name in [
+            ACTIVE_STREAMS,
+            WORKER_BACKOFF,
+            WORKER_START_TIME,
+            JOURNAL_PENDING,
+            JOURNAL_LAG,
+            MAINTENANCE,
+            READY,
+            DRAINING,
+        ] {
             gauge!(name).set(0);
         }
         for name in [JOURNAL_FLUSH_ERRORS, JOURNAL_BACKPRESSURE] {
@@ -381,6 +427,7 @@ fn describe() {
     );
     describe_counter!(JOURNAL_BACKPRESSURE, "Time that requests waited for the journal, in whole seconds.");
     describe_counter!(SCRUBBED, "Secrets and personal data redacted from events of the journal, by kind.");
+    describe_gauge!(MAINTENANCE, "1 while new requests are told to come back later.");
     describe_gauge!(READY, "1 while a worker takes turns, or a process can be started for each.");
     describe_gauge!(DRAINING, "1 once the service was told to stop.");
     describe_gauge!(BUILD_INFO, "Constant 1.");
@@ -409,6 +456,20 @@ mod tests {
         }
         let names: Vec<&str> = rendered.lines().filter(|line| line.starts_with("# HELP")).collect();
         assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn the_names_of_the_service_before_are_there_if_asked_for() {
+        let maintenance =
+            |on| EventBody::MaintenanceChanged { on, retry_after_s: None, message: None, actor: "uid:0".to_owned() };
+        let plain = Metrics::new([]).unwrap().in_maintenance();
+        plain.on_event(&maintenance(true));
+        assert!(!plain.render().contains("codex_maintenance_mode"), "{}", plain.render());
+        let both = Metrics::new([]).unwrap().with_compat().in_maintenance();
+        assert!(both.render().contains("codex_maintenance_mode 1") && both.render().contains("codex_streams_active 0"));
+        both.on_event(&maintenance(false));
+        let rendered = both.render();
+        assert!(rendered.contains("codex_maintenance_mode 0") && rendered.contains("codex_proxy_maintenance_mode 0"));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! on their way out.
 
 mod access_log;
+mod compat;
 mod lifecycle_log;
 mod metrics;
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use crate::support::{KEY, Proxy, ask, ask_stream, json_lines, signal, stream_events};
+use crate::support::{KEY, Proxy, ask, ask_stream, json_lines, signal, stream_events, stream_text};
 
 const METRICS: (&str, &str) = ("PROXY_ENABLE_METRICS", "true");
 
@@ -17,7 +17,8 @@ async fn until_ended(proxy: &Proxy, outcome: &str, count: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_nothing_gives_its_place_back() {
-    let proxy = Proxy::start_with(&[("WORKER_MAX_CONCURRENCY", "1"), ("PROXY_TIMEOUT_MS", "8000"), METRICS]).await;
+    let proxy = Proxy::start_with(&[("WORKER_MAX_CONCURRENCY", "2"), METRICS]).await;
+    let bystander = proxy.chat(&ask_stream("slow:200:10")).send().await.unwrap();
     // More than the kernel keeps for both ends, in few events: it is full soon on a slow machine too.
     let word = "long".repeat(2500) + " ";
     let body = ask_stream(&format!("say:{}", word.repeat(550))).to_string();
@@ -28,10 +29,14 @@ async fn a_client_that_reads_nothing_gives_its_place_back() {
     let mut socket = TcpStream::connect(proxy.address.trim_start_matches("http://")).await.unwrap();
     socket.write_all(head.as_bytes()).await.unwrap();
     socket.write_all(body.as_bytes()).await.unwrap();
-    proxy.until("the upstream has the request", async || !proxy.model().requests().is_empty()).await;
-    assert_eq!(proxy.ask("say:me").await.status(), 429, "the place is taken");
     until_ended(&proxy, "cancelled", 1).await;
+    let (events, done) = stream_events(&bystander.text().await.unwrap());
+    assert_eq!((stream_text(&events).split_whitespace().count(), done), (200, true), "another stream goes on");
     assert_eq!(proxy.ask("say:my turn").await.status(), 200);
+    let summaries = proxy.summaries().await;
+    let stalled = summaries.iter().find(|summary| summary["status"] == 499).unwrap();
+    let events = json_lines(&proxy.trace(&["show", stalled["id"].as_str().unwrap(), "--json"]).await);
+    assert_eq!(events.last().unwrap()["data"]["error"], "client_stalled");
     drop(socket);
 }
 

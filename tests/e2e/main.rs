@@ -25,4 +25,6 @@ mod sdk;
 mod startup;
 mod support;
 mod switch;
+mod timeouts;
+mod tls;
 mod trace;

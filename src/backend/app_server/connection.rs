@@ -15,12 +15,20 @@ use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 
 use super::codec::{self, Incoming, RpcError};
 use super::protocol::{Address, ThreadStart, ThreadStarted, TurnInterrupt, TurnStarted};
 use crate::backend::lines::{Line, LineDecoder};
+use crate::byte_channel;
 use crate::record::Recorder;
+
+/// How much of a turn's notifications may wait for their reader, in bytes.
+const NOTIFICATIONS_MAX: u32 = 128 << 10;
+
+/// The longest pause of the worker's output for the sake of one turn.
+const PAUSE_MAX: Duration = Duration::from_millis(50);
 
 /// A handle to a worker's stdio. Clones share it.
 #[derive(Debug, Clone)]
@@ -33,7 +41,7 @@ pub struct Connection {
 pub struct Thread {
     id: String,
     connection: Connection,
-    notifications: mpsc::UnboundedReceiver<Notification>,
+    notifications: byte_channel::Receiver<Notification>,
 }
 
 /// A notification of one thread.
@@ -98,7 +106,7 @@ struct Call {
 enum Effect {
     None,
     /// Route the new thread's notifications here, before the next frame is read.
-    OpenThread(mpsc::UnboundedSender<Notification>),
+    OpenThread(byte_channel::Sender<Notification>),
     /// Remember the new turn of this thread, so that it can be interrupted.
     StartTurn {
         thread: String,
@@ -126,7 +134,9 @@ struct Pending {
 /// Where a thread's frames go and what is known of its turn.
 struct Route {
     request: Option<RequestId>,
-    notifications: mpsc::UnboundedSender<Notification>,
+    notifications: byte_channel::Sender<Notification>,
+    /// Whether the worker's output still waits for whoever reads them.
+    is_waited_for: bool,
     turn: TurnState,
     /// An interrupt was asked for; it is sent as soon as the turn's id is known.
     interrupt_wanted: bool,
@@ -189,7 +199,7 @@ impl Connection {
         request: RequestId,
         limit: Duration,
     ) -> Result<Thread, CallError> {
-        let (sender, notifications) = mpsc::unbounded_channel();
+        let (sender, notifications) = byte_channel::channel(NOTIFICATIONS_MAX);
         let effect = Effect::OpenThread(sender);
         let started: ThreadStarted =
             self.call_with_effect("thread/start", params, Some(request), effect, limit).await?;
@@ -225,7 +235,7 @@ impl Connection {
         let params = serde_json::value::to_raw_value(params).expect("parameters have string keys");
         let (reply, answer) = oneshot::channel();
         self.send(Command::Call(Call { method, params, request, effect, reply }));
-        let result = tokio::time::timeout(limit, answer)
+        let result = timeout(limit, answer)
             .await
             .map_err(|_| CallError::TimedOut { method, limit })?
             .map_err(|_| CallError::Exited { method })??;
@@ -409,6 +419,7 @@ impl<R: AsyncRead + Unpin> Actor<R> {
                     let route = Route {
                         request: pending.request,
                         notifications,
+                        is_waited_for: true,
                         turn: TurnState::None,
                         interrupt_wanted: false,
                     };
@@ -440,7 +451,7 @@ impl<R: AsyncRead + Unpin> Actor<R> {
             self.turn_is_running(thread, turn.to_owned()).await;
         }
         let Some(route) = self.routes.get_mut(thread) else { return };
-        let _ = route.notifications.send(Notification { method: method.into(), params: params.to_owned() });
+        route.deliver(Notification { method: method.into(), params: params.to_owned() }).await;
         if method == "turn/completed" {
             route.turn = TurnState::Over;
             if route.is_abandoned() {
@@ -474,6 +485,21 @@ impl<R: AsyncRead + Unpin> Actor<R> {
 // === impl Route ===
 
 impl Route {
+    /// Hands a notification over. All turns of the worker wait while there is no room for it, so they do not wait for long: a
+    /// client that is this slow is given up meanwhile, and whatever else may keep its reader is no fault of the others.
+    async fn deliver(&mut self, notification: Notification) {
+        let bytes = notification.params.get().len();
+        let room = if self.is_waited_for {
+            let room = timeout(PAUSE_MAX, self.notifications.room(bytes)).await;
+            self.is_waited_for = room.is_ok();
+            room.ok().and_then(Result::ok)
+        } else {
+            None
+        };
+        // Nobody listens any more: the thread is about to be closed.
+        let _ = self.notifications.send(notification, room);
+    }
+
     /// Whether nobody listens and nothing runs.
     fn is_abandoned(&self) -> bool {
         self.notifications.is_closed() && matches!(self.turn, TurnState::None | TurnState::Over)

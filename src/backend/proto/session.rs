@@ -11,7 +11,6 @@ use bytes::Bytes;
 use journal::{EventBody, Frame, Payload, RequestId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStdin, ChildStdout};
-use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio_util::sync::CancellationToken;
 
 use super::events::Follower;
@@ -22,9 +21,13 @@ use crate::backend::life::{exited, record_stderr};
 use crate::backend::lines::LineDecoder;
 use crate::backend::locate::Codex;
 use crate::backend::process::{self, Pipes, Process, Spawner};
+use crate::byte_channel::{self, Receiver, Sender};
 use crate::config::Config;
 use crate::record::Recorder;
 use crate::turn::{TurnEnd, TurnEvent, TurnPlan};
+
+/// How much of a turn's events may wait for their reader, in bytes of the lines they came in.
+const EVENTS_MAX: u32 = 128 << 10;
 
 /// What every process is started with.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ pub(super) struct Session {
     spawned_at: Instant,
     process: Process,
     pipes: Pipes,
-    events: UnboundedSender<TurnEvent>,
+    events: Sender<TurnEvent>,
     stop: CancellationToken,
     _home: WorkerHome,
 }
@@ -91,7 +94,7 @@ pub(super) async fn start(
     turn: &TurnPlan,
     request: RequestId,
     stop: CancellationToken,
-) -> Result<(Session, UnboundedReceiver<TurnEvent>), StartError> {
+) -> Result<(Session, Receiver<TurnEvent>), StartError> {
     let config = &plan.config;
     let home = WorkerHome::create(&plan.homes, &name, config)?;
     home.write("config.toml", &settings::config_toml(config, turn))?;
@@ -102,7 +105,7 @@ pub(super) async fn start(
     let spawned_at = Instant::now();
     let spawned = plan.spawner.spawn(command).await;
     let (process, pipes) = spawned.map_err(|source| StartError::Spawn { binary: plan.codex.binary.clone(), source })?;
-    let (events, receiver) = mpsc::unbounded_channel();
+    let (events, receiver) = byte_channel::channel(EVENTS_MAX);
     let session = Session {
         plan: plan.clone(),
         name,
@@ -143,7 +146,7 @@ impl Session {
         // First, so that an answer that is complete waits for no process.
         let after = match end {
             End::Turn(event) => {
-                let _ = self.events.send(event);
+                let _ = self.events.send(event, None);
                 None
             }
             End::Output => Some(turn::exited()),
@@ -152,7 +155,7 @@ impl Session {
         let status: Option<ExitStatus> = self.process.stop(self.plan.config.worker_shutdown_grace).await.ok();
         if let Some(event) = after {
             // Only now is the upstream's request surely dropped.
-            let _ = self.events.send(event);
+            let _ = self.events.send(event, None);
         }
         // The whole group is gone, so that its output ends.
         let _ = stderr.await;
@@ -165,7 +168,7 @@ struct Conversation<'a> {
     worker: &'a str,
     request: RequestId,
     recorder: &'a Recorder,
-    events: &'a UnboundedSender<TurnEvent>,
+    events: &'a Sender<TurnEvent>,
 }
 
 // === impl Conversation ===
@@ -186,8 +189,11 @@ impl Conversation<'_> {
                 self.recorder.record(Some(self.request), received).await;
                 match follower.follow(&line) {
                     Some(event @ TurnEvent::Ended(_)) => return End::Turn(event),
-                    // Nobody listens any more when the turn was dropped, which stops this.
-                    Some(event) => drop(self.events.send(event)),
+                    Some(event) => {
+                        // Nobody else shares the pipe. Closed, the turn was dropped, which stops this.
+                        let room = self.events.room(line.len()).await.ok();
+                        let _ = self.events.send(event, room);
+                    }
                     None => {}
                 }
             }

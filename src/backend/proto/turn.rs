@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::sync::mpsc::UnboundedReceiver;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::byte_channel::Receiver;
 use crate::turn::{FailureKind, TurnEnd, TurnEvent, TurnFailure};
 
 /// A turn that runs. Dropping it ends its process.
 #[derive(Debug)]
 pub struct Turn {
     worker: Arc<str>,
-    events: UnboundedReceiver<TurnEvent>,
+    events: Receiver<TurnEvent>,
     stop: CancellationToken,
     _stop_on_drop: DropGuard,
     ended: bool,
@@ -22,7 +22,7 @@ pub struct Turn {
 
 impl Turn {
     /// The turn on the process called `worker`, which ends when `stop` is cancelled.
-    pub(super) fn new(worker: Arc<str>, events: UnboundedReceiver<TurnEvent>, stop: CancellationToken) -> Self {
+    pub(super) fn new(worker: Arc<str>, events: Receiver<TurnEvent>, stop: CancellationToken) -> Self {
         Self { worker, events, _stop_on_drop: stop.clone().drop_guard(), stop, ended: false }
     }
 
