@@ -24,6 +24,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What a reload applies. Everything else takes a restart.
 const RELOADABLE: &[&str] = &[
+    "codex.use_app_server",
     "limits.maintenance_mode",
     "limits.rate_enabled",
     "limits.rate_window_ms",
@@ -114,12 +115,7 @@ impl Live {
     /// If it is not there, or not ready in time: everything stays as it was then.
     pub async fn set_backend(&self, backend: BackendKind, actor: &str) -> Result<(), SwitchError> {
         let _one_at_a_time = self.state.lock().await;
-        let before = self.app.backend.set_active(backend, self.app.config.worker_startup_timeout).await?;
-        if before != Some(backend) {
-            let before = before.map_or("disabled", BackendKind::as_str).to_owned();
-            self.tell(BACKEND_FLAG, before, backend.to_string(), actor);
-        }
-        Ok(())
+        self.switch_backend(backend, actor).await
     }
 
     /// Reads the configuration and the keys again, and applies what can be applied.
@@ -128,7 +124,7 @@ impl Live {
     /// What is wrong with them; everything stays as it was then.
     pub async fn reload(&self, actor: &str) -> Result<Reloaded, String> {
         let mut state = self.state.lock().await;
-        let reloaded = self.try_reload(&mut state, actor);
+        let reloaded = self.try_reload(&mut state, actor).await;
         match &reloaded {
             Ok(Reloaded { applied, restart_needed, keys }) => {
                 tracing::info!(kind = "config", actor, ?applied, ?restart_needed, keys, "configuration reloaded");
@@ -177,10 +173,14 @@ impl Live {
         }
     }
 
-    fn try_reload(&self, state: &mut State, actor: &str) -> Result<Reloaded, String> {
+    async fn try_reload(&self, state: &mut State, actor: &str) -> Result<Reloaded, String> {
         let config = config::load(&self.sources).map_err(|mistakes| mistakes.to_string())?;
         // Before anything is applied: all of it is right, or none of it counts.
         file::read(self.app.gateway.keys_file()).map_err(|error| error.to_string())?;
+        if config.use_app_server != state.config.use_app_server {
+            let backend = if config.use_app_server { BackendKind::AppServer } else { BackendKind::Proto };
+            self.switch_backend(backend, actor).await.map_err(|error| error.to_string())?;
+        }
         self.renew_certificate(actor).map_err(|error| error.to_string())?;
         state.certificate = certificate_stamps(&self.app);
         let mut reloaded = Reloaded::default();
@@ -222,6 +222,15 @@ impl Live {
         if let Some((before, after)) = tls.renew()? {
             tracing::info!(kind = "config", actor, certificate = after, "certificate renewed");
             self.tell("server.tls_cert", before, after, actor);
+        }
+        Ok(())
+    }
+
+    async fn switch_backend(&self, backend: BackendKind, actor: &str) -> Result<(), SwitchError> {
+        let before = self.app.backend.set_active(backend, self.app.config.worker_startup_timeout).await?;
+        if before != Some(backend) {
+            let before = before.map_or("disabled", BackendKind::as_str).to_owned();
+            self.tell(BACKEND_FLAG, before, backend.to_string(), actor);
         }
         Ok(())
     }

@@ -29,7 +29,9 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::support::{PATIENCE, Proxy, ask, ask_stream, codex, codex_proto, command, stream_events, stream_text};
+use crate::support::{
+    PATIENCE, Proxy, ask, ask_stream, codex, codex_proto, command, signal, stream_events, stream_text,
+};
 
 /// Both backends in this process, on a scripted model.
 struct Bench {
@@ -208,4 +210,31 @@ async fn by_command_under_load_no_stream_fails() {
     }
     let events = proxy.trace(&["events", "--json"]).await;
     assert_eq!(events.matches(r#""flag":"codex.backend""#).count(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn by_file_and_signal_and_one_that_is_not_there_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    let write = |setting: &str| std::fs::write(&file, format!("[codex]\n{setting}\n")).unwrap();
+    write("use_app_server = true");
+    let path = ("PROXY_CONFIG", file.to_str().unwrap());
+
+    let binary = codex_proto();
+    let proxy = Proxy::start_with(&[path, ("CODEX_PROTO_BIN", binary.to_str().unwrap())]).await;
+    write("use_app_server = false");
+    signal(proxy.pid(), "HUP");
+    proxy.logged(|line| line.contains("configuration reloaded") && line.contains("codex.use_app_server")).await;
+    assert_eq!(proxy.ask("say:hi").await.status(), 200);
+    let worker = proxy.summaries().await[0]["worker"].as_str().unwrap().to_owned();
+    assert!(worker.starts_with('p'), "{worker}");
+
+    write("use_app_server = true");
+    let proxy = Proxy::start_with(&[path]).await;
+    write("use_app_server = false");
+    signal(proxy.pid(), "HUP");
+    proxy
+        .logged(|line| line.contains("the configuration stays as it was") && line.contains("proto is not there"))
+        .await;
+    assert_eq!(proxy.ask("say:hi").await.status(), 200);
 }
