@@ -249,7 +249,7 @@ fn finish_reason(answer: &Answer) -> Option<FinishReason> {
 async fn fail(app: &App, mut exchange: Exchange, turns: Turns, error: ApiError) {
     note_spent(&mut exchange, &turns);
     turns.close().await;
-    exchange.fail(app.presentable(error)).await;
+    exchange.fail(app.presentable(error).await).await;
 }
 
 async fn cancel(mut exchange: Exchange, turns: Turns) {
@@ -316,7 +316,7 @@ impl Stream {
                 Some(Step::Failed(error)) if waiting => {
                     return fail(app, self.exchange, self.turns, error).await;
                 }
-                Some(Step::Failed(error)) => return self.abort(app.presentable(error)).await,
+                Some(Step::Failed(error)) => return self.abort(app.presentable(error).await).await,
                 None if waiting => self.open().await,
                 None => self.exchange.send(sse::KEEPALIVE.to_owned()).await,
             };

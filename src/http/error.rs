@@ -2,12 +2,15 @@
 //!
 //! Handlers return an [`ApiError`]; the body is built here and nowhere else. Messages and codes are those that partners know.
 
+mod login;
+
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use journal::Outcome;
 use serde_json::{Value, json};
 
+pub use self::login::LoginHint;
 use crate::backend::TurnStartError;
 use crate::backend::app_server::connection::CallError;
 use crate::gateway::keys::Role;
@@ -74,6 +77,8 @@ pub enum ApiError {
     },
     /// The turn failed.
     Turn(TurnFailure),
+    /// Codex is not logged in, and clients are told where it can be.
+    NotLoggedIn(LoginHint),
     /// The trace cannot be written, so nothing is served.
     JournalUnavailable,
     /// The service is stopping.
@@ -92,6 +97,9 @@ struct Row<'a> {
     retryable: Option<bool>,
     outcome: Outcome,
 }
+
+/// What clients read when the upstream refused Codex.
+const NOT_LOGGED_IN: &str = "Codex is not logged in to its upstream, or its key was refused";
 
 /// The longest name of a model that is repeated to anybody, in bytes.
 pub const MODEL_MAX: usize = 200;
@@ -148,6 +156,9 @@ impl ApiError {
         if matches!(self, Self::WorkerNotReady(_)) {
             body["worker_status"] = json!({ "ready": false });
         }
+        if let Self::NotLoggedIn(hint) = self {
+            hint.add_to(&mut body["error"]);
+        }
         Value::to_string(&body)
     }
 
@@ -202,6 +213,11 @@ impl ApiError {
             Self::Turn(failure) => Self::Turn(TurnFailure { message: scrub(&failure.message), ..failure }),
             other => other,
         }
+    }
+
+    /// Whether it is Codex whose login is missing.
+    pub fn is_of_login(&self) -> bool {
+        matches!(self, Self::Turn(TurnFailure { kind: FailureKind::Unauthorized, .. }))
     }
 
     fn row(&self) -> Row<'_> {
@@ -290,8 +306,7 @@ impl ApiError {
                 FailureKind::BadRequest => row(400, invalid, invalid, &failure.message, ClientError),
                 // What the upstream says of the credentials may quote them, and is no business of the partner.
                 FailureKind::Unauthorized => {
-                    let message = "Codex is not logged in to its upstream, or its key was refused";
-                    row(401, "authentication_error", "invalid_api_key", message, ServerError)
+                    row(401, "authentication_error", "invalid_api_key", NOT_LOGGED_IN, ServerError)
                 }
                 FailureKind::RateLimited => {
                     let message = "the model's upstream limits the rate of requests";
@@ -316,6 +331,7 @@ impl ApiError {
                     row(500, "server_error", "worker_error", &failure.message, ServerError)
                 }
             },
+            Self::NotLoggedIn(_) => row(401, "authentication_error", "invalid_api_key", NOT_LOGGED_IN, ServerError),
             Self::JournalUnavailable => Row {
                 outcome: ServerError,
                 ..unavailable("journal_unavailable", "requests cannot be recorded at the moment")

@@ -23,7 +23,7 @@ use scrubbers::{PseudonymKey, Scrubber};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::error::ApiError;
+use self::error::{ApiError, LoginHint};
 use self::tls::Tls;
 use crate::backend::Backend;
 use crate::config::Config;
@@ -79,8 +79,15 @@ impl App {
         Ok(())
     }
 
-    /// `error` without the secrets that a worker or an upstream may have quoted in it.
-    pub fn presentable(&self, error: ApiError) -> ApiError {
+    /// `error` without the secrets that a worker or an upstream may have quoted in it, and with the way to the login if one is wanted.
+    pub async fn presentable(&self, error: ApiError) -> ApiError {
+        if error.is_of_login()
+            && self.config.auth_login_url
+            && let Some(app_server) = self.backend.app_server()
+            && let Some(login) = app_server.login().await
+        {
+            return ApiError::NotLoggedIn(LoginHint { login, mode: self.config.auth_login_url_mode });
+        }
         error.map_quoted(|text| self.scrubber.scrub_text(text, PseudonymKey::of_this_process()).into_owned())
     }
 }

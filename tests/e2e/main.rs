@@ -17,6 +17,7 @@ mod health;
 mod hostile;
 mod instructions;
 mod lifecycle;
+mod login;
 mod proto;
 mod raw_files;
 mod retention;

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod codec;
 pub mod connection;
 pub mod instructions;
+pub mod login;
 pub mod notifications;
 pub mod protocol;
 pub mod settings;
@@ -23,6 +24,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use self::instructions::Policy;
+use self::login::{Login, Logins};
 use self::supervisor::Status;
 use self::turn::Turn;
 use super::TurnStartError;
@@ -36,6 +38,7 @@ pub struct AppServer {
     wake: CancellationToken,
     sandbox: String,
     instructions: Policy,
+    logins: Logins,
     call_timeout: Duration,
 }
 
@@ -51,7 +54,7 @@ impl AppServer {
         wake: CancellationToken,
     ) -> Self {
         let (sandbox, call_timeout) = (config.sandbox_mode.to_string(), config.worker_request_timeout);
-        Self { status, wake, sandbox, instructions, call_timeout }
+        Self { status, wake, sandbox, instructions, logins: Logins::default(), call_timeout }
     }
 
     /// Has the worker started, if it never was.
@@ -100,6 +103,13 @@ impl AppServer {
     /// From now on `worker` gets Codex's own instructions, as its upstream insists on them. Returns whether that is news.
     pub fn insist_on_own_instructions(&self, worker: &Arc<str>) -> bool {
         self.instructions.insist(worker)
+    }
+
+    /// Where the worker's Codex can be logged in; `None` if it does not say.
+    pub async fn login(&self) -> Option<Login> {
+        let worker = self.status.borrow().usable().cloned()?;
+        let login = self.logins.at(&worker).await;
+        login.inspect_err(|error| tracing::warn!(kind = "backend", %error, "no login could be begun")).ok()
     }
 
     /// Frames that the worker still sends for `request` belong to no request from here on.
