@@ -19,6 +19,7 @@ pub mod openai;
 pub mod private_folder;
 pub mod projections;
 pub mod record;
+pub mod replay;
 pub mod selftest;
 pub mod state_dir;
 pub mod turn;

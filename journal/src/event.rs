@@ -60,6 +60,9 @@ pub enum EventBody {
     RequestAdmitted {
         /// Time spent waiting for that place, in milliseconds.
         queue_wait_ms: f64,
+        /// The form of the answer, where it is not OpenAI's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<OutputForm>,
     },
     /// The request was refused before a worker saw it.
     #[serde(rename = "request.rejected")]
@@ -314,6 +317,23 @@ pub struct RequestReceived {
     pub headers: Vec<(String, String)>,
     /// The body; empty when there was none or it could not be read.
     pub body: Payload,
+}
+
+/// How an answer shows its tool calls, and what follows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputForm {
+    /// The output mode, such as `obsidian-xml`.
+    pub mode: String,
+    /// Whether the answer ends behind its calls.
+    pub stop_after_tools: bool,
+    /// What counts as behind them: `first` or `burst`.
+    pub stop_mode: String,
+    /// How long further calls are waited for, in milliseconds.
+    pub grace_ms: u64,
+    /// Whether text behind a call is left out.
+    pub suppress_tail: bool,
+    /// How many calls an answer has at most; 0 for any number.
+    pub max_calls: usize,
 }
 
 /// Data of `response.finished`: with `request.received` all that a summary needs.

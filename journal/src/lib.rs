@@ -3,6 +3,7 @@
 //! One [`Journal`] writes; any number of [`Reader`]s in the same process read beside it. `docs/journal-format.md` draws
 //! what lies on disk.
 
+mod attestation;
 mod backup;
 mod block;
 mod cache;
@@ -40,6 +41,7 @@ mod summary_writer;
 mod verify;
 mod writer;
 
+pub use attestation::Attestation;
 pub use backup::Backup;
 pub use cipher::Link;
 pub use compliance::{
@@ -51,8 +53,8 @@ pub use disposal::{Disposal, Disposed};
 pub use entry::Entry;
 pub use error::Error;
 pub use event::{
-    AuditRead, Draft, Event, EventBody, Frame, Outcome, RequestId, RequestReceived, ResponseFinished, Tokens,
-    UsageSource,
+    AuditRead, Draft, Event, EventBody, Frame, Outcome, OutputForm, RequestId, RequestReceived, ResponseFinished,
+    Tokens, UsageSource,
 };
 pub use events::{Events, Line, Selection};
 pub use filter::Filter;

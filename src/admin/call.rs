@@ -23,6 +23,7 @@ pub(super) const LIFT: &str = "/v1/holds/{hold}/lift";
 pub(super) const VERIFY: &str = "/v1/verify";
 pub(super) const BACKUP: &str = "/v1/backup";
 pub(super) const LEDGER: &str = "/v1/ledger";
+pub(super) const ATTEST: &str = "/v1/ledger/attest";
 pub(super) const LEDGER_HEAD: &str = "/v1/ledger/head";
 
 // The paths of what changes the service itself, or tells of it.
@@ -70,6 +71,14 @@ pub(super) struct LiftBody {
 #[serde(deny_unknown_fields)]
 pub(super) struct VerifyBody {
     anchor: Option<String>,
+}
+
+/// What `POST /v1/ledger/attest` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AttestBody {
+    requests: usize,
+    sha256: String,
 }
 
 /// What `POST /v1/backup` takes.
@@ -175,6 +184,9 @@ impl From<&Operation> for Call {
             Operation::Backup { path } => Self::post(BACKUP, &json!({ "path": path.to_string_lossy() })),
             Operation::Ledger => Self::get(LEDGER),
             Operation::Anchor => Self::post(LEDGER_HEAD, &json!({})),
+            Operation::Attest { requests, sha256 } => {
+                Self::post(ATTEST, &json!({ "requests": requests, "sha256": sha256 }))
+            }
             Operation::Segments => Self::get(SEGMENTS),
         }
     }
@@ -208,6 +220,12 @@ impl From<HoldBody> for Operation {
 impl From<VerifyBody> for Operation {
     fn from(VerifyBody { anchor }: VerifyBody) -> Self {
         Self::Verify { anchor }
+    }
+}
+
+impl From<AttestBody> for Operation {
+    fn from(AttestBody { requests, sha256 }: AttestBody) -> Self {
+        Self::Attest { requests, sha256 }
     }
 }
 

@@ -53,6 +53,13 @@ pub enum Operation {
     /// Record how far the journal is, and tell the ledger's head, which then stands for that: a
     /// [`LedgerHead`](journal::LedgerHead).
     Anchor,
+    /// Put on record that requests leave the journal, and prove it: an [`Attestation`](journal::Attestation) of the entry.
+    Attest {
+        /// How many requests.
+        requests: usize,
+        /// The SHA-256 of the file that they leave in, in hex.
+        sha256: String,
+    },
     /// The segments, oldest first: one [`Segment`] a line.
     Segments,
 }
@@ -82,6 +89,7 @@ enum Rest {
     Backup(PathBuf, Now, Reader),
     Ledger(Reader),
     Segments(Reader),
+    Attest(String, Reader),
 }
 
 /// Rows of an answer: lines of JSON without line ends.
@@ -121,6 +129,7 @@ impl Operation {
             Self::Ledger => ("ledger", String::new()),
             Self::Anchor => ("ledger.head", String::new()),
             Self::Segments => ("segments", String::new()),
+            Self::Attest { requests, sha256 } => ("export", format!("requests={requests} sha256={sha256}")),
             Self::RetentionRun { .. } | Self::PlaceHold { .. } | Self::LiftHold { .. } => return None,
         };
         let (actor, action, via) = (actor.to_owned(), action.to_owned(), via.to_owned());
@@ -143,6 +152,7 @@ impl Operation {
             Self::Verify { anchor: Some(anchor) } if !is_digest(anchor) => wrong(
                 "an anchor is the SHA-256 of a ledger entry, 64 hexadecimal digits, as `codex-trace ledger head` tells it",
             ),
+            Self::Attest { sha256, .. } if !is_digest(sha256) => wrong("a SHA-256 has 64 hexadecimal digits"),
             Self::Backup { path } if !path.is_absolute() => {
                 wrong("the folder of a backup is named by an absolute path")
             }
@@ -184,6 +194,7 @@ impl Operation {
             Self::Backup { path } => Rest::Backup(path, now, journal.reader()),
             Self::Ledger => Rest::Ledger(journal.reader()),
             Self::Segments => Rest::Segments(journal.reader()),
+            Self::Attest { sha256, .. } => Rest::Attest(sha256, journal.reader()),
         };
         Ok(Begun { rest })
     }
@@ -215,6 +226,10 @@ impl Begun {
                 one(to_json(&Backed { path, backup }))
             }
             Rest::Ledger(reader) => Box::new(reader.ledger()?.map(|entry| Ok(answers::signed(&entry?)))),
+            Rest::Attest(sha256, reader) => {
+                let attestation = reader.attestation(&format!("sha256={sha256}"))?;
+                Box::new(attestation.into_iter().map(|attestation| Ok(to_json(&attestation))))
+            }
             Rest::Segments(reader) => Box::new(Segment::all(reader.segments()?).map(|segment| Ok(to_json(&segment)))),
         })
     }

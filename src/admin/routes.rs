@@ -12,7 +12,7 @@ use journal::PatternError;
 use serde::de::DeserializeOwned;
 
 use super::ask::{self, EventsParams, SearchParams, SummariesParams};
-use super::call::{self, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
+use super::call::{self, AttestBody, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
 use super::control::{Control, Peer, Refusal};
 use super::operation::Operation;
 use super::switches;
@@ -36,6 +36,7 @@ pub(super) fn router(control: Control, live: Option<Arc<Live>>) -> Router {
         .route(call::LIFT, post(lift))
         .route(call::VERIFY, post_operation::<VerifyBody>())
         .route(call::BACKUP, post_operation::<BackupBody>())
+        .route(call::ATTEST, post_operation::<AttestBody>())
         .route(call::LEDGER, get_operation(Operation::Ledger))
         .route(
             call::LEDGER_HEAD,

@@ -107,7 +107,7 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
         headers.insert(IGNORED_PARAMS, names);
     }
     let queue_wait_ms = (queued.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-    exchange.record(EventBody::RequestAdmitted { queue_wait_ms }).await;
+    exchange.record(EventBody::RequestAdmitted { queue_wait_ms, output: rules.output.recorded() }).await;
     let limits = Limits {
         deadline: arrived + app.config.timeout,
         first: app.config.idle_timeout,
@@ -272,7 +272,7 @@ fn note_first_token(exchange: &mut Exchange, piece: &Piece) {
 
 fn stream_headers(mut headers: HeaderMap) -> HeaderMap {
     for (name, value) in [
-        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CONTENT_TYPE, sse::CONTENT_TYPE),
         (header::CACHE_CONTROL, "no-cache, no-transform"),
         (header::CONNECTION, "keep-alive"),
         (HeaderName::from_static("x-accel-buffering"), "no"),

@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+/// The media type of a stream.
+pub const CONTENT_TYPE: &str = "text/event-stream";
+
 /// The event that ends a complete stream.
 pub const DONE: &str = "data: [DONE]\n\n";
 

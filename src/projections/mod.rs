@@ -14,6 +14,8 @@ use std::sync::Mutex;
 
 use journal::{Draft, EventBody, RequestId, ResponseFinished};
 
+use crate::openai::sse;
+
 pub use self::metrics::{JournalMeasures, Metrics};
 
 /// All projections. Shared by everyone who records.
@@ -81,7 +83,7 @@ impl Projections {
             }
             EventBody::ResponseStarted { headers, .. } => {
                 let is_stream =
-                    headers.iter().any(|(name, value)| name == "content-type" && value == "text/event-stream");
+                    headers.iter().any(|(name, value)| name == "content-type" && value == sse::CONTENT_TYPE);
                 if is_stream && let Some(started) = in_flight.get_mut(&id) {
                     started.streaming = true;
                     self.metrics.on_stream_opened();

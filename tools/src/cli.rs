@@ -10,6 +10,7 @@ use journal::RequestId;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::list::FilterArgs;
+use crate::replay::Recording;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
 use crate::when;
@@ -88,6 +89,27 @@ pub(crate) enum Command {
         /// Its events instead, one JSON object a line
         #[arg(long)]
         json: bool,
+    },
+    /// Write requests into a file that can be attached to a ticket: scrubbed as they are kept, with a proof of the journal
+    Export {
+        /// The requests' ids
+        #[arg(value_name = "ID", required = true, value_parser = request_id)]
+        requests: Vec<RequestId>,
+        /// The file to make, such as bug.codextrace
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+    },
+    /// Put the requests of an exported file into the journal, while no codex-proxy runs
+    Import {
+        /// The file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Run recorded requests through this version's translators: are the answers the same, byte for byte?
+    Replay {
+        /// Exported files, or ids of requests in the journal
+        #[arg(value_name = "FILE|ID", required = true, value_parser = Recording::parse)]
+        recordings: Vec<Recording>,
     },
     /// The newest events
     Tail {

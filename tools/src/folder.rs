@@ -53,6 +53,7 @@ fn record(journal: &mut Journal, read: AuditRead) -> Result<(), Error> {
     journal.append(&Draft { at: Timestamp::now(), request: None, body }).map(drop)
 }
 
-fn actor() -> String {
+/// Who runs this.
+pub(crate) fn actor() -> String {
     format!("uid:{}", rustix::process::getuid().as_raw())
 }

@@ -1,8 +1,10 @@
 //! `codex-trace`: reads the trace journal and looks after it.
 
 mod backup;
+mod bundle;
 mod cli;
 mod describe;
+mod export;
 mod failure;
 mod folder;
 mod hold;
@@ -10,6 +12,7 @@ mod ledger;
 mod list;
 mod output;
 mod rekey;
+mod replay;
 mod retention;
 mod scrub;
 mod segments;
@@ -54,10 +57,14 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     if let Command::Scrub(args) = &cli.command {
         return scrub::run(args);
     }
+    if let Command::Replay { recordings } = &cli.command {
+        return replay::run(|| Ok(Source::new(cli.settings()?)), recordings);
+    }
     let settings = cli.settings()?;
     match &cli.command {
         // These open the journal themselves.
         Command::Restore { dir, into } => return backup::restore(&settings, dir, into.as_deref()),
+        Command::Import { file } => return export::import(&settings, file),
         Command::Rekey { new_key_file } => return rekey::run(&settings, new_key_file),
         _ => {}
     }
@@ -75,6 +82,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             let lines = source.read(Query::Show { request: *request })?;
             if *json { output::copy(lines) } else { show::print(lines, *request) }
         }
+        Command::Export { requests, output } => export::export(&source, requests, output),
         Command::Tail { lines, follow, json } => {
             let query = Query::Tail { last: *lines };
             print_events(if *follow { source.follow(query)? } else { source.read(query)? }, *json)
@@ -108,7 +116,11 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Backup { dir, json } => {
             backup::print(source.operate(&Operation::Backup { path: backup::target(dir)? })?, *json)
         }
-        Command::Restore { .. } | Command::Rekey { .. } | Command::Scrub(_) => Ok(()),
+        Command::Restore { .. }
+        | Command::Import { .. }
+        | Command::Rekey { .. }
+        | Command::Replay { .. }
+        | Command::Scrub(_) => Ok(()),
     }
 }
 

@@ -71,7 +71,7 @@ impl Signer {
 }
 
 /// Whether `signature`, in hex, is that of `entry`.
-pub(super) fn is_signed(public_key: &[u8], entry: &[u8], signature: &str) -> bool {
+pub(crate) fn is_signed(public_key: &[u8], entry: &[u8], signature: &str) -> bool {
     let mut bytes = [0; 64];
     hex::decode_to_slice(signature, &mut bytes).is_ok()
         && UnparsedPublicKey::new(&ED25519, public_key).verify(entry, &bytes).is_ok()

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use journal::OutputForm;
 use serde_json::Value;
 
+use crate::config::Form as _;
 pub use crate::config::{OutputMode, StopAfterTools};
 
 /// Everything about the form of an answer with calls.
@@ -52,6 +54,34 @@ impl OutputRules {
     /// Whether the answer ends behind its calls, in the way of `mode`.
     pub fn stops_after(&self, mode: StopAfterTools) -> bool {
         self.as_text() && self.stop_after_tools && self.stop_mode == mode
+    }
+}
+
+impl OutputRules {
+    /// What is recorded of them: nothing of OpenAI's own form.
+    pub fn recorded(&self) -> Option<OutputForm> {
+        let is_openais = !self.as_text() && self.stop_mode == Self::default().stop_mode && self.max_calls == 0;
+        (!is_openais).then(|| OutputForm {
+            mode: self.mode.to_string(),
+            stop_after_tools: self.stop_after_tools,
+            stop_mode: self.stop_mode.to_string(),
+            grace_ms: u64::try_from(self.grace.as_millis()).unwrap_or(u64::MAX),
+            suppress_tail: self.suppress_tail,
+            max_calls: self.max_calls,
+        })
+    }
+
+    /// The rules that were recorded; `None` if they are of another version.
+    pub fn of_record(recorded: Option<&OutputForm>) -> Option<Self> {
+        let Some(form) = recorded else { return Some(Self::default()) };
+        Some(Self {
+            mode: OutputMode::parse(&form.mode).ok()?,
+            stop_after_tools: form.stop_after_tools,
+            stop_mode: StopAfterTools::parse(&form.stop_mode).ok()?,
+            grace: Duration::from_millis(form.grace_ms),
+            suppress_tail: form.suppress_tail,
+            max_calls: form.max_calls,
+        })
     }
 }
 

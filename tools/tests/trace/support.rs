@@ -246,7 +246,7 @@ fn requests() -> Vec<Draft> {
     let events = [
         (None, stderr),
         (Some(FINISHED), received()),
-        (Some(FINISHED), EventBody::RequestAdmitted { queue_wait_ms: 0.25 }),
+        (Some(FINISHED), EventBody::RequestAdmitted { queue_wait_ms: 0.25, output: None }),
         (Some(FINISHED), EventBody::RpcSent(frame(r#"{"method":"turn/start","id":3,"params":{}}"#))),
         (Some(UNFINISHED), received()),
         (Some(FINISHED), EventBody::RpcReceived(frame(r#"{"id":3,"result":{"ok":true}}"#))),

@@ -108,7 +108,7 @@ impl Traffic {
         }
         let body = match step {
             0 => self.received(index),
-            1 => EventBody::RequestAdmitted { queue_wait_ms: self.milliseconds(3) },
+            1 => EventBody::RequestAdmitted { queue_wait_ms: self.milliseconds(3), output: None },
             _ => self.running[index].told(step, deltas_end, at),
         };
         let request = Some(self.running[index].id);
