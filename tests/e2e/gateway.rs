@@ -16,8 +16,8 @@ async fn run(proxy: &Proxy, arguments: &[&str]) -> Output {
     command.args(arguments).output().await.expect("codex-proxy runs")
 }
 
-/// What it prints; it must succeed.
-async fn done(proxy: &Proxy, arguments: &[&str]) -> String {
+/// What `codex-proxy` prints for these arguments; it must succeed.
+pub(crate) async fn done(proxy: &Proxy, arguments: &[&str]) -> String {
     let output = run(proxy, arguments).await;
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("it prints UTF-8").trim().to_owned()
