@@ -111,7 +111,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 const RETRY_BOUNDS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(60));
 
 /// By how much of a wait clients are spread, so that they do not all come back at once.
-const JITTER: f64 = 0.2;
+const SPREAD: f64 = 0.2;
 
 /// The same as `Retry-After` in milliseconds, and spread; OpenAI's SDKs look at it first.
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
@@ -176,11 +176,15 @@ impl ApiError {
             _ => {}
         }
         if let Some(wait) = self.retry_after() {
-            let wait = wait.clamp(RETRY_BOUNDS.0, RETRY_BOUNDS.1);
-            let spread = wait.mul_f64(rand::random_range(1.0 - JITTER..1.0 + JITTER)).min(RETRY_BOUNDS.1);
-            let seconds = wait.as_millis().div_ceil(1000);
+            let (least, most) = RETRY_BOUNDS;
+            let seconds = wait.clamp(least, most).as_millis().div_ceil(1000);
+            // Nobody is told less than the wait: who comes early is refused again, and SDKs try no more than twice again.
+            // Where the wait is cut, everybody comes early, and is spread below the bound.
+            let earliest = if wait < most { wait.max(least) } else { most.div_f64(1.0 + SPREAD) };
+            let spread = rand::random_range(earliest..=earliest.mul_f64(1.0 + SPREAD)).min(most);
+            let millis = spread.as_micros().div_ceil(1000);
             headers.insert(header::RETRY_AFTER, number(u64::try_from(seconds).unwrap_or(u64::MAX)));
-            headers.insert(RETRY_AFTER_MS, number(u64::try_from(spread.as_millis()).unwrap_or(u64::MAX)));
+            headers.insert(RETRY_AFTER_MS, number(u64::try_from(millis).unwrap_or(u64::MAX)));
         }
         headers
     }
@@ -490,16 +494,16 @@ mod tests {
         };
         for _ in 0..100 {
             let (seconds, ms) = wait(&ApiError::WorkerNotReady(None));
-            assert!((800..=1200).contains(&ms) && seconds == 1, "{seconds} s, {ms} ms");
+            assert!((1000..=1200).contains(&ms) && seconds == 1, "{seconds} s, {ms} ms");
             let (seconds, ms) = wait(&ApiError::WorkerNotReady(Some(Duration::from_secs(5))));
-            assert!((4000..=6000).contains(&ms) && seconds == 5, "{seconds} s, {ms} ms");
+            assert!((5000..=6000).contains(&ms) && seconds == 5, "{seconds} s, {ms} ms");
             let hour = Notice { message: None, retry_after_s: 3600 };
             let (seconds, ms) = wait(&ApiError::Maintenance(hour));
-            assert!((48_000..=60_000).contains(&ms) && seconds == 60, "{seconds} s, {ms} ms");
+            assert!((50_000..=60_000).contains(&ms) && seconds == 60, "{seconds} s, {ms} ms");
         }
         let many = TooMany { retry_after: Duration::ZERO, limit: 9, reset: Duration::from_millis(1500) };
         let (seconds, ms) = wait(&ApiError::RateLimited(many));
-        assert!((40..=60).contains(&ms) && seconds == 1, "{seconds} s, {ms} ms");
+        assert!((50..=60).contains(&ms) && seconds == 1, "{seconds} s, {ms} ms");
         let headers = ApiError::RateLimited(many).headers();
         assert_eq!(headers["x-ratelimit-limit-requests"], "9");
         assert_eq!(headers["x-ratelimit-remaining-requests"], "0");

@@ -207,7 +207,8 @@ fn scripted_codex(folder: &TempDir, app_server: &str) -> PathBuf {
     codex
 }
 
-fn silent_codex(folder: &TempDir) -> PathBuf {
+/// A Codex that never answers as a worker.
+pub(crate) fn silent_codex(folder: &TempDir) -> PathBuf {
     scripted_codex(folder, "sleep 600")
 }
 
