@@ -126,11 +126,11 @@ pub fn replay(request: RequestId, events: &[Event]) -> Result<Replayed, Unplayab
 
 /// A refusal is replayed if it was the body's fault: nothing else of it can be told from the record.
 fn replay_refusal<'a>(received: &RequestReceived, code: &str, mut events: impl Iterator<Item = &'a Event>) -> Replayed {
-    let wrong = match serde_json::from_slice::<Value>(&received.body.0) {
+    let wrong = |choices_max| match serde_json::from_slice::<Value>(&received.body.0) {
         Err(_) => Some(ApiError::InvalidJson),
-        Ok(body) => ChatRequest::parse(&body, CHOICES_MAX).err().map(ApiError::from),
+        Ok(body) => ChatRequest::parse(&body, choices_max).err().map(ApiError::from),
     };
-    let Some(error) = wrong.filter(|error| error.code() == code) else {
+    let Some(error) = wrong(CHOICES_MAX).filter(|error| error.code() == code) else {
         return Replayed::Refused { code: code.to_owned() };
     };
     let replayed = error.body();
@@ -138,14 +138,18 @@ fn replay_refusal<'a>(received: &RequestReceived, code: &str, mut events: impl I
         EventBody::ResponseChunk { bytes } => Some((event, bytes)),
         _ => None,
     });
+    // The configuration is not in the record: it may have allowed any number of choices.
+    let is_so_with = |recorded: &str, max| wrong(max).is_some_and(|error| error.body() == *recorded);
     match body {
-        Some((event, recorded)) if *recorded != replayed => Replayed::Different(Box::new(Difference {
-            seq: event.seq,
-            at: event.draft.at,
-            frame: None,
-            recorded: Some(recorded.clone()),
-            replayed: Some(replayed),
-        })),
+        Some((event, recorded)) if !(1..=CHOICES_MAX).rev().any(|max| is_so_with(recorded, max)) => {
+            Replayed::Different(Box::new(Difference {
+                seq: event.seq,
+                at: event.draft.at,
+                frame: None,
+                recorded: Some(recorded.clone()),
+                replayed: Some(replayed),
+            }))
+        }
         _ => Replayed::Identical(Extent { frames: 0, chunks: 1 }),
     }
 }

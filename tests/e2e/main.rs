@@ -20,6 +20,7 @@ mod lifecycle;
 mod login;
 mod proto;
 mod raw_files;
+mod replay;
 mod retention;
 mod rules;
 mod sdk;

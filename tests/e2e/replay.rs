@@ -1,0 +1,165 @@
+//! What was recorded replays: offline byte for byte, out of a file, out of another journal, and through a real proxy.
+
+use std::path::Path;
+
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::support::{Proxy, ask, ask_stream, signal, tool};
+
+/// A secret of a kind, as text that a model could stream.
+const SECRETS: [&str; 5] = [
+    "mail joe.miller@example.org",
+    "key sk-proj-abcDEF0123456789abcDEF0123456789",
+    "token ghp_0123456789abcdefghijABCDEFGHIJ012345",
+    "card 4111 1111 1111 1111",
+    "password=hunter2hunter2hunter2",
+];
+
+fn with_tools(mut body: Value) -> Value {
+    body["tools"] = json!([{ "type": "function", "function": { "name": "get_weather" } }]);
+    body
+}
+
+fn with(mut body: Value, field: &str, value: Value) -> Value {
+    body[field] = value;
+    body
+}
+
+/// Requests of every kind, among them twenty with secrets, of which half are split over deltas.
+fn requests() -> Vec<Value> {
+    let mut requests = Vec::new();
+    for form in [ask, ask_stream] {
+        for secret in SECRETS {
+            requests.push(form(&format!("say:this is {secret} here")));
+            requests.push(form(&format!("pieces:3:this is {secret} here")));
+        }
+        for script in ["say:Hello, friend.", "reason", "cut", "incomplete", "filter", "failed", "err:429", "quote-auth"]
+        {
+            requests.push(form(script));
+        }
+        requests.push(with_tools(form("tools2")));
+        requests.push(with_tools(form("text_then_call:let me see:get_weather:{\"city\":\"Oslo\"}")));
+        requests.push(with(with_tools(form("coax:get_weather:{}")), "tool_choice", json!("required")));
+        requests.push(with(form("say:one two three"), "n", json!(3)));
+        requests.push(with(form("say:one two three four"), "stop", json!(["o three"])));
+        requests.push(with(form("say:one two three four"), "max_tokens", json!(2)));
+        requests.push(with(form("say:never"), "n", json!(99)));
+        requests.push(form("insist:say:fine"));
+    }
+    requests
+}
+
+async fn codex_trace(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(tool("codex-trace")).args(arguments).output().await.expect("codex-trace runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it prints UTF-8");
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().expect("UTF-8").to_owned()
+}
+
+/// Everything that the journal holds, in a file; and the ids in it.
+async fn export(proxy: &Proxy, file: &str) -> Vec<String> {
+    let ids: Vec<String> =
+        proxy.summaries().await.iter().map(|summary| summary["id"].as_str().unwrap().to_owned()).collect();
+    let mut arguments = vec!["export", "-o", file];
+    arguments.extend(ids.iter().map(String::as_str));
+    proxy.trace(&arguments).await;
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_of_request_replays_byte_for_byte_in_a_file_and_in_another_journal() {
+    let proxy = Proxy::start().await;
+    let requests = requests();
+    for body in &requests {
+        proxy.chat(body).send().await.unwrap().bytes().await.unwrap();
+    }
+    let mut cancelled = proxy.chat(&ask_stream("slow:1000:20")).send().await.unwrap().bytes_stream();
+    cancelled.next().await.unwrap().unwrap();
+    drop(cancelled);
+    let crashed = tokio::spawn(proxy.chat(&ask("delay:300:say:on the second worker")).send());
+    proxy.until("it runs", async || proxy.model().requests().len() > requests.len()).await;
+    signal(proxy.worker_pid().await.unwrap(), "KILL");
+    assert_eq!(crashed.await.unwrap().unwrap().status(), 200);
+    let count = requests.len() + 2;
+    proxy.until("all of them are on record", async || proxy.summaries().await.len() == count).await;
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = path(folder.path(), "all.codextrace");
+    let ids = export(&proxy, &file).await;
+    let (code, replayed, said) = codex_trace(&["replay", &file]).await;
+    assert_eq!((code, replayed.matches("  identical  ").count()), (Some(0), count), "{replayed}{said}");
+    let exported = std::fs::read_to_string(&file).unwrap();
+    for secret in SECRETS {
+        let (_, secret) = secret.split_once([' ', '=']).unwrap();
+        assert!(!exported.contains(secret), "{secret} left the journal");
+    }
+
+    let state = path(folder.path(), "other");
+    let (code, imported, said) = codex_trace(&["--state-dir", &state, "import", &file]).await;
+    assert_eq!(
+        (code, imported.lines().collect::<Vec<_>>()),
+        (Some(0), ids.iter().map(String::as_str).collect()),
+        "{said}"
+    );
+    let (code, _, said) = codex_trace(&["--state-dir", &state, "verify"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let mut arguments = vec!["--state-dir", &state, "replay"];
+    arguments.extend(ids.iter().map(String::as_str));
+    let (code, replayed, said) = codex_trace(&arguments).await;
+    assert_eq!((code, replayed.matches("  identical  ").count()), (Some(0), count), "{replayed}{said}");
+    let (code, _, said) = codex_trace(&["--state-dir", &state, "import", &file]).await;
+    assert!(code == Some(2) && said.contains("in this journal already"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_was_altered_cut_off_or_made_by_a_newer_version_is_told_apart() {
+    let proxy = Proxy::start().await;
+    proxy.ask("say:Hello, friend.").await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = path(folder.path(), "one.codextrace");
+    export(&proxy, &file).await;
+    let whole = std::fs::read_to_string(&file).unwrap();
+    let lines: Vec<&str> = whole.lines().collect();
+    let refused = async |text: String| {
+        let file = path(folder.path(), "other.codextrace");
+        std::fs::write(&file, text).unwrap();
+        let (code, _, said) = codex_trace(&["replay", &file]).await;
+        assert_eq!(code, Some(4), "{said}");
+        said
+    };
+    let said = refused(whole.replacen("Hello, ", "Hullo, ", 1)).await;
+    assert!(said.contains("line 2: event 1 of"), "{said}");
+    let said = refused(lines[..5].join("\n")).await;
+    assert!(said.contains("line 6: the file ends before event 5 of"), "{said}");
+    let said = refused(lines[..lines.len() - 1].join("\n")).await;
+    assert!(said.contains("ends before its proof"), "{said}");
+    let said = refused(whole.replacen("\"at\":\"20", "\"at\":\"21", 1)).await;
+    assert!(said.contains("line 1: the manifest is not what was exported"), "{said}");
+    let said = refused(whole.replacen("{\"codextrace\":1", "{\"codextrace\":2", 1)).await;
+    assert!(said.contains("take a newer one"), "{said}");
+    let said = refused(whole.replace("\"public_key\":\"", "\"public_key\":\"00")).await;
+    assert!(said.contains("proof"), "{said}");
+    let said = refused("hello".to_owned()).await;
+    assert!(said.contains("no export"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_that_fails_leaves_nothing_and_an_unknown_request_is_said_to_be() {
+    let proxy = Proxy::start().await;
+    proxy.ask("say:Hello, friend.").await;
+    let id = proxy.summaries().await[0]["id"].as_str().unwrap().to_owned();
+    let state = path(proxy.state.path(), "state");
+    let (code, _, said) = codex_trace(&["--state-dir", &state, "export", &id, "-o", "/proc/bug.codextrace"]).await;
+    assert!(code == Some(3) && said.contains("nothing is left of it"), "{said}");
+    let unknown = "0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b";
+    let folder = tempfile::tempdir().unwrap();
+    let file = path(folder.path(), "none.codextrace");
+    let (code, _, said) = codex_trace(&["--state-dir", &state, "export", unknown, "-o", &file]).await;
+    assert!(code == Some(1) && said.contains(unknown), "{said}");
+    assert!(!Path::new(&file).exists());
+}
