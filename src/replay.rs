@@ -182,11 +182,7 @@ impl<'a> Replay<'a> {
 
     fn follow(&mut self, event: &Event) -> Result<(), Difference> {
         match &event.draft.body {
-            EventBody::RpcSent(frame) => {
-                if self.turns.sent(&frame.worker, &frame.frame.0) {
-                    self.answers.start_again();
-                }
-            }
+            EventBody::RpcSent(frame) if self.turns.sent(&frame.worker, &frame.frame.0) => self.answers.start_again(),
             EventBody::RpcReceived(frame) => {
                 self.extent.frames += 1;
                 self.frame = Some(event.seq);

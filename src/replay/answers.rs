@@ -24,7 +24,7 @@ pub(super) struct Answers {
     request: ChatRequest,
     envelope: Envelope,
     rules: Arc<Rules>,
-    answers: Vec<Answer>,
+    choices: Vec<Answer>,
     /// The choices whose model was reminded of a call that it has to make.
     reminded: Vec<usize>,
     failure: Option<TurnFailure>,
@@ -84,7 +84,7 @@ impl Answers {
         let rules = Arc::new(Rules { output, ..request.rules.clone() });
         let (choices, usage) = (request.n, request.include_usage);
         Self {
-            answers: (0..choices).map(|choice| Answer::new(rules.clone(), choice)).collect(),
+            choices: (0..choices).map(|choice| Answer::new(rules.clone(), choice)).collect(),
             writer: ChunkWriter::new(envelope.clone(), choices, usage, output.stop_mode),
             written: vec![VecDeque::new(); choices],
             request,
@@ -105,7 +105,7 @@ impl Answers {
             // What comes behind the end was not waited for.
             return None;
         }
-        self.answers[choice].follow(event);
+        self.choices[choice].follow(event);
         self.take_pieces(choice)
     }
 
@@ -113,7 +113,7 @@ impl Answers {
     pub(super) fn start_again(&mut self) {
         self.failure = None;
         self.reminded.clear();
-        for (choice, answer) in self.answers.iter_mut().enumerate() {
+        for (choice, answer) in self.choices.iter_mut().enumerate() {
             *answer = Answer::new(self.rules.clone(), choice);
         }
         self.written.iter_mut().for_each(VecDeque::clear);
@@ -159,7 +159,7 @@ impl Answers {
         if error.is_some() {
             return self.expect_error(recorded, error, ApiError::body);
         }
-        let answers: Option<Vec<_>> = std::mem::take(&mut self.answers)
+        let answers: Option<Vec<_>> = std::mem::take(&mut self.choices)
             .into_iter()
             .map(|answer| match answer.end() {
                 Some(AnswerEnd::Finished(reason)) => Some((*reason, answer)),
@@ -211,29 +211,29 @@ impl Answers {
 
     /// Ends answers that waited for another call, which is a matter of time.
     fn stop_waiting(&mut self) {
-        for choice in 0..self.answers.len() {
-            if self.answers[choice].awaits_calls() {
-                self.answers[choice].stop_waiting();
+        for choice in 0..self.choices.len() {
+            if self.choices[choice].awaits_calls() {
+                self.choices[choice].stop_waiting();
                 self.take_pieces(choice);
             }
         }
     }
 
     fn take_pieces(&mut self, choice: usize) -> Option<usize> {
-        while let Some(piece) = self.answers[choice].next_piece() {
+        while let Some(piece) = self.choices[choice].next_piece() {
             match piece {
                 Piece::End(AnswerEnd::Failed(failure))
                     if failure.kind == FailureKind::NotCalled && !self.reminded.contains(&choice) =>
                 {
                     self.reminded.push(choice);
-                    self.answers[choice] = self.answers[choice].again();
+                    self.choices[choice] = self.choices[choice].again();
                     return Some(choice);
                 }
                 Piece::End(AnswerEnd::Failed(failure)) => drop(self.failure.get_or_insert(failure)),
                 piece => self.written[choice].extend(self.writer.piece(choice, &piece)),
             }
         }
-        if self.failure.is_none() && self.answers.iter().all(Answer::is_complete) {
+        if self.failure.is_none() && self.choices.iter().all(Answer::is_complete) {
             self.spend();
         }
         None
@@ -241,14 +241,14 @@ impl Answers {
 
     /// Every answer has its end: what it all cost is told from what is known at this moment.
     fn spend(&mut self) {
-        if self.answers.iter().any(Answer::lacks_usage) {
+        if self.choices.iter().any(Answer::lacks_usage) {
             let prompt = tokens::count_items(&self.request.clone().plan("", None).items);
-            for answer in &mut self.answers {
+            for answer in &mut self.choices {
                 answer.count_usage(u64::try_from(prompt).unwrap_or(u64::MAX));
             }
         }
         let mut sum = Tokens::default();
-        for answer in &self.answers {
+        for answer in &self.choices {
             sum += answer.tokens();
         }
         self.spent = Some(sum);

@@ -68,6 +68,8 @@ async fn export(proxy: &Proxy, file: &str) -> Vec<String> {
     let mut arguments = vec!["export", "-o", file];
     arguments.extend(ids.iter().map(String::as_str));
     proxy.trace(&arguments).await;
+    let mut ids = ids;
+    ids.sort_unstable();
     ids
 }
 
@@ -162,4 +164,63 @@ async fn an_export_that_fails_leaves_nothing_and_an_unknown_request_is_said_to_b
     let (code, _, said) = codex_trace(&["--state-dir", &state, "export", unknown, "-o", &file]).await;
     assert!(code == Some(1) && said.contains(unknown), "{said}");
     assert!(!Path::new(&file).exists());
+}
+
+/// An answer without what is new each time: ids, times.
+fn lasting(body: &str) -> String {
+    let new = regex::Regex::new(r#"chatcmpl-[0-9a-f-]+|"created":\d+|"[a-z_]+_ms":\d+"#).unwrap();
+    new.replace_all(body, "").into_owned()
+}
+
+/// Sends what has no secrets, one after the other, and gives the answers.
+async fn answers(proxy: &Proxy, requests: &[Value]) -> Vec<(u16, String)> {
+    let mut answers = Vec::new();
+    for body in requests {
+        let response = proxy.chat(body).send().await.unwrap();
+        answers.push((response.status().as_u16(), lasting(&response.text().await.unwrap())));
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_real_proxy_on_the_recorded_worker_answers_the_same() {
+    let recorded = Proxy::start().await;
+    let requests: Vec<Value> = requests()
+        .into_iter()
+        .filter(|body| !SECRETS.iter().any(|secret| body.to_string().contains(secret)))
+        .filter(|body| !body.to_string().contains("quote-auth"))
+        .collect();
+    let then = answers(&recorded, &requests).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, worker) = (path(folder.path(), "all.codextrace"), path(folder.path(), "worker"));
+    export(&recorded, &file).await;
+    let (code, told, said) = codex_trace(&["replay", &file, "--serve", &worker, "--speed", "0"]).await;
+    assert!(code == Some(0) && told.contains("turns to play"), "{told}{said}");
+
+    let replaying = Proxy::start_with(&[("CODEX_BIN", &format!("{worker}/codex"))]).await;
+    for ((now, then), request) in answers(&replaying, &requests).await.into_iter().zip(then).zip(&requests) {
+        assert_eq!(now, then, "{request}");
+    }
+    assert!(replaying.model().requests().is_empty(), "no model was asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_that_crashed_crashes_again() {
+    let recorded = Proxy::start().await;
+    let ask = ask("delay:500:say:on the second worker");
+    let crashed = tokio::spawn(recorded.chat(&ask).send());
+    recorded.until("it runs", async || !recorded.model().requests().is_empty()).await;
+    signal(recorded.worker_pid().await.unwrap(), "KILL");
+    assert_eq!(crashed.await.unwrap().unwrap().status(), 200);
+    recorded.until("it is on record", async || recorded.summaries().await.len() == 1).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (file, worker) = (path(folder.path(), "one.codextrace"), path(folder.path(), "worker"));
+    export(&recorded, &file).await;
+    codex_trace(&["replay", &file, "--serve", &worker]).await;
+
+    let replaying = Proxy::start_with(&[("CODEX_BIN", &format!("{worker}/codex"))]).await;
+    let answer: Value = replaying.chat(&ask).send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer["choices"][0]["message"]["content"], "on the second worker");
+    let events = replaying.trace(&["events", "--json"]).await;
+    assert_eq!(events.matches(r#""type":"worker.exited""#).count(), 1);
 }

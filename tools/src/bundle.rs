@@ -101,9 +101,8 @@ impl Bundle {
         let bytes =
             fs::read(path).map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
         let text = String::from_utf8(bytes).map_err(|error| {
-            let line =
-                error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
-            damaged(path, line + 1, "it is no UTF-8")
+            let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
+            damaged(path, line, "it is no UTF-8")
         })?;
         Self::parse(path, &text)
     }

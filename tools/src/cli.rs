@@ -10,7 +10,7 @@ use journal::RequestId;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::list::FilterArgs;
-use crate::replay::Recording;
+use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
 use crate::when;
@@ -105,12 +105,8 @@ pub(crate) enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
-    /// Run recorded requests through this version's translators: are the answers the same, byte for byte?
-    Replay {
-        /// Exported files, or ids of requests in the journal
-        #[arg(value_name = "FILE|ID", required = true, value_parser = Recording::parse)]
-        recordings: Vec<Recording>,
-    },
+    /// Run recorded requests through this version's translators, or play them to a real proxy
+    Replay(ReplayArgs),
     /// The newest events
     Tail {
         /// So many

@@ -17,19 +17,24 @@ use crate::source::Source;
 
 /// Writes these requests into `path`, as they are kept: scrubbed.
 pub(crate) fn export(source: &Source, requests: &[RequestId], path: &Path) -> Result<(), Failure> {
+    // In the order in which they came, whatever they were found by.
+    let mut requests = requests.to_vec();
+    requests.sort_unstable();
+    requests.dedup();
     let mut lines = Vec::new();
-    for request in requests {
+    for request in &requests {
         source.read(Query::Show { request: *request })?.each(|line| {
             lines.push(line.to_owned());
             Ok(())
         })?;
     }
-    let draft = bundle::Draft::new(requests.to_vec(), &lines);
-    let attest = Operation::Attest { requests: requests.len(), sha256: draft.sha256() };
+    let count = requests.len();
+    let draft = bundle::Draft::new(requests, &lines);
+    let attest = Operation::Attest { requests: count, sha256: draft.sha256() };
     let (_, attestation): (_, Attestation) = source.operate(&attest)?.document()?;
     draft.write(attestation, path)?;
     let mut output = Output::new();
-    output.line(&format!("{} events of {} requests in {}", lines.len(), requests.len(), path.display()))?;
+    output.line(&format!("{} events of {count} requests in {}", lines.len(), path.display()))?;
     output.end()
 }
 

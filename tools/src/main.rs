@@ -16,6 +16,7 @@ mod replay;
 mod retention;
 mod scrub;
 mod segments;
+mod serve;
 mod settings;
 mod show;
 mod socket;
@@ -41,6 +42,9 @@ use crate::output::Output;
 use crate::source::Source;
 
 fn main() -> ExitCode {
+    if let Some(code) = serve::as_codex() {
+        return code;
+    }
     match run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough.
@@ -57,8 +61,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     if let Command::Scrub(args) = &cli.command {
         return scrub::run(args);
     }
-    if let Command::Replay { recordings } = &cli.command {
-        return replay::run(|| Ok(Source::new(cli.settings()?)), recordings);
+    if let Command::Replay(args) = &cli.command {
+        return replay::run(|| Ok(Source::new(cli.settings()?)), args);
     }
     let settings = cli.settings()?;
     match &cli.command {
@@ -119,7 +123,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Restore { .. }
         | Command::Import { .. }
         | Command::Rekey { .. }
-        | Command::Replay { .. }
+        | Command::Replay(_)
         | Command::Scrub(_) => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use codex_completions_api::replay::{Difference, Extent, Replayed, replay};
 use journal::{Event, Query, RequestId};
 
@@ -9,15 +10,41 @@ use crate::bundle::Bundle;
 use crate::failure::Failure;
 use crate::note;
 use crate::output::Output;
+use crate::serve::{self, Pace};
 use crate::source::Source;
 use crate::text::plain;
 
 /// How much is shown around the first byte that differs, in characters.
 const AROUND: usize = 60;
 
+const AFTER_HELP: &str = "\
+Without --serve: are the answers the same, byte for byte? Exit code 0 if they are, 1 with the first difference.
+
+Examples:
+  codex-trace replay bug.codextrace                      the answers of today against those of then
+  codex-trace replay bug.codextrace --serve /tmp/bug     then CODEX_BIN=/tmp/bug/codex codex-proxy, and ask as the client did
+  codex-trace replay bug.codextrace --stdio --speed 10   speak as codex app-server does, ten times as fast";
+
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct ReplayArgs {
+    /// Exported files, or ids of requests in the journal
+    #[arg(value_name = "FILE|ID", required = true, value_parser = Recording::parse)]
+    recordings: Vec<Recording>,
+    /// Make this folder, in which `codex` plays the worker's side of the file: for `CODEX_BIN`
+    #[arg(long, value_name = "DIR", conflicts_with = "stdio")]
+    serve: Option<PathBuf>,
+    /// Play the worker's side of the file on stdin and stdout
+    #[arg(long)]
+    stdio: bool,
+    /// How fast: 2 for twice as fast as it was recorded, 0 for without any pause
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    speed: f64,
+}
+
 /// Something to be replayed.
 #[derive(Debug, Clone)]
-pub(crate) enum Recording {
+enum Recording {
     /// An exported file.
     File(PathBuf),
     /// A request of the journal.
@@ -31,8 +58,19 @@ struct Tally {
     unplayable: usize,
 }
 
+/// Does what the arguments ask for.
+pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, args: &ReplayArgs) -> Result<(), Failure> {
+    let pace = Pace { speed: args.speed };
+    match (&args.serve, args.stdio, &args.recordings[..]) {
+        (None, false, recordings) => compare(source, recordings),
+        (Some(folder), _, [Recording::File(file)]) => serve::make(file, folder, pace),
+        (None, true, [Recording::File(file)]) => serve::on_stdio(file, pace),
+        _ => Err(Failure::Usage("one exported file can be played; `codex-trace export` makes one".to_owned())),
+    }
+}
+
 /// Replays everything, and tells of each request.
-pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, recordings: &[Recording]) -> Result<(), Failure> {
+fn compare(source: impl Fn() -> Result<Source, Failure>, recordings: &[Recording]) -> Result<(), Failure> {
     let mut output = Output::new();
     let mut tally = Tally::default();
     let mut journal = None;
@@ -41,7 +79,7 @@ pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, recordings: &[Re
             Recording::File(path) => {
                 let Bundle { manifest, events, .. } = Bundle::read(path)?;
                 for request in manifest.requests {
-                    tally.add(&mut output, request, &events)?;
+                    tally.add(&mut output, &format!("{}  {request}", path.display()), request, &events)?;
                 }
             }
             Recording::Request(request) => {
@@ -49,7 +87,7 @@ pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, recordings: &[Re
                     Some(source) => source,
                     empty => empty.insert(source()?),
                 };
-                tally.add(&mut output, *request, &events_of(source, *request)?)?;
+                tally.add(&mut output, &request.to_string(), *request, &events_of(source, *request)?)?;
             }
         }
     }
@@ -75,12 +113,17 @@ fn events_of(source: &Source, request: RequestId) -> Result<Vec<Event>, Failure>
     Ok(events)
 }
 
+fn speed(text: &str) -> Result<f64, String> {
+    let speed = text.parse().ok().filter(|speed: &f64| speed.is_finite() && *speed >= 0.0);
+    speed.ok_or_else(|| "a number from 0 on".to_owned())
+}
+
 // === impl Recording ===
 
 impl Recording {
     /// A request's id, else a path.
     #[allow(clippy::unnecessary_wraps, reason = "clap asks for a result")]
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, String> {
         Ok(text.parse().map_or_else(|_| Self::File(Path::new(text).to_owned()), Self::Request))
     }
 }
@@ -88,22 +131,23 @@ impl Recording {
 // === impl Tally ===
 
 impl Tally {
-    fn add(&mut self, output: &mut Output, request: RequestId, events: &[Event]) -> Result<(), Failure> {
+    /// Replays one, which is called `name`.
+    fn add(&mut self, output: &mut Output, name: &str, request: RequestId, events: &[Event]) -> Result<(), Failure> {
         match replay(request, events) {
             Ok(Replayed::Identical(Extent { frames, chunks })) => {
-                output.line(&format!("{request}  identical  {frames} frames, {chunks} chunks"))
+                output.line(&format!("{name}  identical  {frames} frames, {chunks} chunks"))
             }
             Ok(Replayed::Refused { code }) => {
-                output.line(&format!("{request}  identical  refused as {code} before a worker saw it"))
+                output.line(&format!("{name}  identical  refused as {code} before a worker saw it"))
             }
             Ok(Replayed::Different(difference)) => {
                 self.different += 1;
-                output.line(&format!("{request}  different  {}", place(&difference)))?;
+                output.line(&format!("{name}  different  {}", place(&difference)))?;
                 excerpts(&difference).iter().try_for_each(|line| output.line(line))
             }
             Err(unplayable) => {
                 self.unplayable += 1;
-                note(&format!("{request} cannot be replayed: {unplayable}"));
+                note(&format!("{name} cannot be replayed: {unplayable}"));
                 Ok(())
             }
         }
