@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::fields::{self, Form, given};
 use super::rules::Rules;
 use super::{messages, tools};
-use crate::openai::error::InvalidRequest;
+use crate::openai::error::{Fault, InvalidRequest};
 use crate::turn::{Effort, TurnPlan};
 
 /// A chat request whose every field was checked.
@@ -37,7 +37,7 @@ impl ChatRequest {
         let body = body.as_object().ok_or_else(|| InvalidRequest {
             message: "the body must be a JSON object".to_owned(),
             param: None,
-            code: "invalid_request_error",
+            fault: Fault::Form,
         })?;
         let model = model(body)?;
         let mut items = match body.get("messages").and_then(Value::as_array) {
@@ -81,7 +81,7 @@ impl ChatRequest {
 }
 
 fn model(body: &Map<String, Value>) -> Result<String, InvalidRequest> {
-    let missing = || InvalidRequest { code: "model_required", ..InvalidRequest::new("model", "model is required") };
+    let missing = || InvalidRequest { fault: Fault::NoModel, ..InvalidRequest::new("model", "model is required") };
     match given(body, "model") {
         None => Err(missing()),
         Some(Value::String(model)) if model.trim().is_empty() => Err(missing()),
