@@ -1,22 +1,13 @@
 //! What bad requests and a bad upstream get: the contract's errors, never a panic, never a hung socket.
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-use crate::support::{KEY, PATIENCE, Proxy, UPSTREAM_KEY, ask, ask_stream};
+use crate::support::{Proxy, UPSTREAM_KEY, ask, ask_stream};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_body_above_the_limit_is_refused_and_a_large_one_is_not() {
-    let proxy = Proxy::start_with(&[("PROXY_MAX_BODY_BYTES", "4MiB")]).await;
-    let client = reqwest::Client::new();
-    let post = |key: &'static str, size: usize| {
-        let body = ask(&format!("say:{}", "x".repeat(size))).to_string();
-        client.post(format!("{}/v1/chat/completions", proxy.address)).bearer_auth(key).body(body).send()
-    };
-    assert_eq!(post(KEY, 5 << 20).await.unwrap().status(), 413);
-    assert_eq!(post("wrong", 2 << 20).await.unwrap().status(), 413);
-    let answer: Value = post(KEY, 3 << 20).await.unwrap().json().await.unwrap();
+async fn a_large_body_reaches_the_model_whole() {
+    let proxy = Proxy::start().await;
+    let answer: Value = proxy.ask(&format!("say:{}", "x".repeat(3 << 20))).await.json().await.unwrap();
     let text = answer["choices"][0]["message"]["content"].as_str().unwrap();
     assert_eq!(text.len(), 3 << 20, "three megabytes went to the model and came back whole");
 }
@@ -93,29 +84,4 @@ async fn a_worker_without_room_says_so() {
     assert_eq!(refused.json::<Value>().await.unwrap()["error"]["code"], "worker_busy");
     assert_eq!(proxy.ask("say:room for one").await.status(), 200);
     drop(held);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hostile_bytes_get_an_answer_or_a_closed_socket() {
-    let proxy = Proxy::start().await;
-    let address = proxy.address.trim_start_matches("http://").to_owned();
-    let head = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n");
-    for (bytes, expected) in [
-        ("\x00\x01garbage\r\n\r\n".to_owned(), None),
-        (format!("{head}content-length: 5\r\n\r\n\u{FF}\u{FE}"), Some("HTTP/1.1 400")),
-        (format!("{head}transfer-encoding: chunked\r\n\r\nzz\r\n"), Some("HTTP/1.1 400")),
-        (format!("{head}content-length: 99999999999\r\n\r\n"), Some("HTTP/1.1 413")),
-    ] {
-        let mut socket = TcpStream::connect(&address).await.unwrap();
-        socket.write_all(bytes.as_bytes()).await.unwrap();
-        socket.shutdown().await.unwrap();
-        let mut answer = Vec::new();
-        let read =
-            tokio::time::timeout(PATIENCE, socket.read_to_end(&mut answer)).await.expect("the socket does not hang");
-        if let (Some(expected), Ok(_)) = (expected, read) {
-            let answer = String::from_utf8_lossy(&answer);
-            assert!(answer.is_empty() || answer.starts_with(expected), "{bytes:?} got {answer:?}");
-        }
-    }
-    assert_eq!(proxy.ask("say:still here").await.status(), 200);
 }
