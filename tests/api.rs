@@ -39,6 +39,7 @@ fn example(case: Case) -> ApiError {
         Case::ModelNotFound => ApiError::model_not_found("gpt-2"),
         Case::UpstreamModelNotFound => turn(FailureKind::ModelNotFound),
         Case::NotFound => ApiError::NotFound,
+        Case::NoResponses => ApiError::NoResponses,
         Case::MethodNotAllowed => ApiError::MethodNotAllowed("GET, HEAD"),
         Case::BodyTimeout => ApiError::BodyTimeout,
         Case::BodyTooLarge => ApiError::BodyTooLarge,

@@ -60,6 +60,8 @@ pub enum ApiError {
     BodyTimeout,
     /// No such path.
     NotFound,
+    /// `/v1/responses`, which clients look for and this version does not have.
+    NoResponses,
     /// The path has no such method.
     MethodNotAllowed(&'static str),
     /// `/metrics` is not for everybody.
@@ -136,6 +138,7 @@ impl ApiError {
             Self::BodyUnreadable => Case::BodyUnreadable,
             Self::BodyTimeout => Case::BodyTimeout,
             Self::NotFound => Case::NotFound,
+            Self::NoResponses => Case::NoResponses,
             Self::MethodNotAllowed(_) => Case::MethodNotAllowed,
             Self::MetricsDenied => Case::MetricsDenied,
             Self::BackendDisabled => Case::BackendDisabled,

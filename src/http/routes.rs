@@ -20,6 +20,7 @@ use crate::gateway::keys::Key;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Route {
     Chat,
+    Responses,
     Models,
     Model,
     Usage,
@@ -124,6 +125,7 @@ async fn respond(
         (Route::Usage, &(Method::GET | Method::HEAD)) => usage::sums(&app, exchange, key.as_deref(), &head.uri).await,
         (Route::UsageRaw, &(Method::GET | Method::HEAD)) => usage::raw(&app, exchange, key.as_deref(), &head.uri).await,
         (Route::Metrics, _) if !app.config.enable_metrics => exchange.reject(ApiError::NotFound).await,
+        (Route::Responses, _) => exchange.reject(ApiError::NoResponses).await,
         (Route::Unmatched, _) => exchange.reject(ApiError::NotFound).await,
         (Route::Chat, _) => exchange.reject(ApiError::MethodNotAllowed("POST, HEAD")).await,
         _ => exchange.reject(ApiError::MethodNotAllowed("GET, HEAD")).await,
@@ -137,6 +139,7 @@ impl Route {
         // Today's service accepts a slash at the end.
         match path.strip_suffix('/').unwrap_or(path) {
             "/v1/chat/completions" => Self::Chat,
+            "/v1/responses" => Self::Responses,
             "/v1/models" => Self::Models,
             path if path.strip_prefix("/v1/models/").is_some_and(|name| !name.is_empty()) => Self::Model,
             "/v1/usage" => Self::Usage,
@@ -152,6 +155,7 @@ impl Route {
     fn name(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
+            Self::Responses => "/v1/responses",
             Self::Models => "/v1/models",
             Self::Model => "/v1/models/{id}",
             Self::Usage => "/v1/usage",

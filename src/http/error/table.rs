@@ -121,6 +121,8 @@ cases! {
     UpstreamModelNotFound => row(404, INVALID, "model_not_found", "the model's upstream does not know the model", ServerError);
     /// No such path.
     NotFound => row(404, INVALID, "not_found", "no such route", ClientError);
+    /// `/v1/responses`, which this version does not have.
+    NoResponses => row(404, INVALID, "not_found", "this version does not serve /v1/responses: use /v1/chat/completions", ClientError);
     /// The path does not have the method; `Allow` lists those that it has.
     MethodNotAllowed => row(405, INVALID, "method_not_allowed", "the route does not have this method", ClientError);
     /// The body did not arrive in time.
