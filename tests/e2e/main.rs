@@ -34,3 +34,4 @@ mod switch;
 mod timeouts;
 mod tls;
 mod trace;
+mod triage;

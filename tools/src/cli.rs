@@ -13,6 +13,7 @@ use crate::list::FilterArgs;
 use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
+use crate::smoke::SmokeArgs;
 use crate::when;
 
 const AFTER_HELP: &str = "\
@@ -197,6 +198,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
+    /// Check a running service over HTTP as its partners use it
+    Smoke(SmokeArgs),
     /// Redact a text as the journal would, or explain what would be redacted and why
     Scrub(ScrubArgs),
 }

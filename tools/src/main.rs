@@ -17,8 +17,10 @@ mod retention;
 mod scrub;
 mod segments;
 mod serve;
+mod service;
 mod settings;
 mod show;
+mod smoke;
 mod socket;
 mod source;
 mod table;
@@ -57,12 +59,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    // It needs no journal, and so no configuration that is right.
-    if let Command::Scrub(args) = &cli.command {
-        return scrub::run(args);
-    }
-    if let Command::Replay(args) = &cli.command {
-        return replay::run(|| Ok(Source::new(cli.settings()?)), args);
+    match &cli.command {
+        // These need no journal, and so no configuration that is right.
+        Command::Scrub(args) => return scrub::run(args),
+        Command::Smoke(args) => return smoke::run(args),
+        Command::Replay(args) => return replay::run(|| Ok(Source::new(cli.settings()?)), args),
+        _ => {}
     }
     let settings = cli.settings()?;
     match &cli.command {
@@ -124,7 +126,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         | Command::Import { .. }
         | Command::Rekey { .. }
         | Command::Replay(_)
-        | Command::Scrub(_) => Ok(()),
+        | Command::Scrub(_)
+        | Command::Smoke(_) => Ok(()),
     }
 }
 
