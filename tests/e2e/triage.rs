@@ -1,10 +1,11 @@
 //! `codex-trace` for those on call: smoke tests, the doctor, an incident's folder.
 
+use model_stub::ModelStub;
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::proto;
-use crate::support::{KEY, Proxy, tool};
+use crate::support::{KEY, Proxy, codex, tool};
 
 async fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let output = command.output().await.expect("codex-trace runs");
@@ -46,4 +47,65 @@ async fn one_in_maintenance_fails_it_and_is_said_to_be() {
     let (code, report) = smoke(&proxy, &[]).await;
     assert_eq!((code, &checks(&report, "failed")[..4]), (Some(1), &["readiness", "completion", "stream", "tools"][..]));
     assert!(report.to_string().contains("ctl maintenance off"), "{report}");
+}
+
+/// The doctor in the environment of a proxy, and what it finds: the check, the result.
+async fn doctor(change: impl FnOnce(&mut Command)) -> (Option<i32>, Vec<(String, String)>, Value) {
+    let model = ModelStub::bind(([127, 0, 0, 1], 0).into()).await.unwrap().spawn();
+    let state = tempfile::tempdir().unwrap();
+    let mut command = Command::new(tool("codex-trace"));
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", state.path())
+        .env("CODEX_BIN", codex())
+        .env("PROXY_API_KEY", KEY)
+        .env("PROXY_UPSTREAM_BASE_URL", model.base_url())
+        .env("PROXY_UPSTREAM_API_KEY", "k")
+        .env("PROXY_STATE_DIR", state.path().join("state"))
+        .env("WORKER_HANDSHAKE_TIMEOUT_MS", "30000")
+        .env("WORKER_STARTUP_TIMEOUT_MS", "30000")
+        .args(["doctor", "--json"]);
+    change(&mut command);
+    let (code, told, said) = run(&mut command).await;
+    let report: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{said}"));
+    let text = |finding: &Value, field: &str| finding[field].as_str().unwrap().to_owned();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let found = findings.map(|finding| (text(finding, "check"), text(finding, "result"))).collect();
+    model.stop().await.unwrap();
+    (code, found, report)
+}
+
+fn result<'a>(found: &'a [(String, String)], check: &str) -> &'a str {
+    found.iter().find(|(name, _)| name == check).map_or("not looked at", |(_, result)| result)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_finds_nothing_wrong_where_nothing_is() {
+    let (code, found, report) = doctor(|_| {}).await;
+    assert_eq!(code, Some(0), "{report}");
+    for check in ["configuration", "codex", "login", "state folder", "worker", "turn"] {
+        assert_eq!(result(&found, check), "ok", "{report}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_what_is_in_the_way_and_what_to_do() {
+    let (code, found, report) = doctor(|command| {
+        command.env("CODEX_BIN", "/nowhere/codex");
+    })
+    .await;
+    assert_eq!((code, result(&found, "codex"), result(&found, "worker")), (Some(1), "problem", "not looked at"));
+    assert!(report.to_string().contains("npm install @openai/codex@0.169.0"), "{report}");
+    let (code, found, report) = doctor(|command| {
+        command.env("WORKER_RESTART_MAX", "many");
+    })
+    .await;
+    assert_eq!((code, result(&found, "configuration")), (Some(1), "problem"), "{report}");
+    let (code, found, report) = doctor(|command| {
+        command.env_remove("PROXY_UPSTREAM_BASE_URL").env_remove("PROXY_UPSTREAM_API_KEY").arg("--no-turn");
+    })
+    .await;
+    assert_eq!((code, result(&found, "login"), result(&found, "turn")), (Some(1), "problem", "not looked at"));
+    assert!(report.to_string().contains("codex login"), "{report}");
 }

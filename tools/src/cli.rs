@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use journal::RequestId;
 
+use crate::doctor::DoctorArgs;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::list::FilterArgs;
@@ -198,6 +199,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
+    /// Whether a service can run here as it is configured, and if not, what to do
+    Doctor(DoctorArgs),
     /// Check a running service over HTTP as its partners use it
     Smoke(SmokeArgs),
     /// Redact a text as the journal would, or explain what would be redacted and why

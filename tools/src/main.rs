@@ -4,6 +4,7 @@ mod backup;
 mod bundle;
 mod cli;
 mod describe;
+mod doctor;
 mod export;
 mod failure;
 mod folder;
@@ -63,6 +64,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         // These need no journal, and so no configuration that is right.
         Command::Scrub(args) => return scrub::run(args),
         Command::Smoke(args) => return smoke::run(args),
+        Command::Doctor(args) => return doctor::run(cli.settings(), args),
         Command::Replay(args) => return replay::run(|| Ok(Source::new(cli.settings()?)), args),
         _ => {}
     }
@@ -123,6 +125,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             backup::print(source.operate(&Operation::Backup { path: backup::target(dir)? })?, *json)
         }
         Command::Restore { .. }
+        | Command::Doctor(_)
         | Command::Import { .. }
         | Command::Rekey { .. }
         | Command::Replay(_)
