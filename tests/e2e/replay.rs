@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::support::{Proxy, ask, ask_stream, signal, tool};
+use crate::support::{KEY, Proxy, ask, ask_stream, signal, tool};
 
 /// A secret of a kind, as text that a model could stream.
 const SECRETS: [&str; 5] = [
@@ -226,4 +226,34 @@ async fn a_worker_that_crashed_crashes_again() {
     assert_eq!(answer["choices"][0]["message"]["content"], "on the second worker");
     let events = replaying.trace(&["events", "--json"]).await;
     assert_eq!(events.matches(r#""type":"worker.exited""#).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_service_is_asked_again_and_compared() {
+    let recorded = Proxy::start().await;
+    let requests = [
+        ask("say:the same"),
+        ask_stream("say:the same, streamed"),
+        with_tools(ask("tool:get_weather:{}")),
+        ask("err:429"),
+        with(ask("say:one two three"), "max_tokens", json!(1)),
+    ];
+    for body in &requests {
+        recorded.chat(body).send().await.unwrap().bytes().await.unwrap();
+    }
+    let state = path(recorded.state.path(), "state");
+    let again = async |arguments: &[&str], url: &str| {
+        let mut all = vec!["--state-dir", &state, "replay", "--against", url, "--api-key", KEY, "--rate", "100/s"];
+        all.extend(arguments);
+        codex_trace(&all).await
+    };
+    let (code, told, said) = again(&["--all", "--exact"], &recorded.address).await;
+    assert_eq!(code, Some(0), "{told}{said}");
+    assert!(told.contains("5 same, 0 other text, 0 different"), "{told}");
+
+    // One that refuses.
+    let other = Proxy::start_with(&[("PROXY_MAINTENANCE_MODE", "true")]).await;
+    let id = recorded.summaries().await.last().unwrap()["id"].as_str().unwrap().to_owned();
+    let (code, told, _) = again(&[&id], &other.address).await;
+    assert!(code == Some(1) && told.contains("the status was 200, is 503"), "{told}");
 }

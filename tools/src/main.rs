@@ -1,5 +1,6 @@
 //! `codex-trace`: reads the trace journal and looks after it.
 
+mod against;
 mod backup;
 mod bundle;
 mod cli;

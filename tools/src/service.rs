@@ -67,7 +67,12 @@ impl Service {
         Answer::of(self.post(&body.to_string(), &self.key)).await
     }
 
-    /// Sends this body, which may be none, with this key.
+    /// The same with a body that may be none.
+    pub(crate) async fn chat_raw(&self, body: &str) -> Result<Answer, String> {
+        Answer::of(self.post(body, &self.key)).await
+    }
+
+    /// The same with this key.
     pub(crate) async fn chat_as(&self, key: &str, body: &str) -> Result<Answer, String> {
         Answer::of(self.post(body, key)).await
     }
