@@ -5,7 +5,7 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::proto;
-use crate::support::{KEY, Proxy, codex, tool};
+use crate::support::{KEY, Proxy, codex, signal, tool};
 
 async fn run(command: &mut Command) -> (Option<i32>, String, String) {
     let output = command.output().await.expect("codex-trace runs");
@@ -108,4 +108,36 @@ async fn the_doctor_says_what_is_in_the_way_and_what_to_do() {
     .await;
     assert_eq!((code, result(&found, "login"), result(&found, "turn")), (Some(1), "problem", "not looked at"));
     assert!(report.to_string().contains("codex login"), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_incident_is_gathered_into_a_folder() {
+    let proxy = Proxy::start().await;
+    assert_eq!(proxy.ask("say:well").await.status(), 200);
+    assert_eq!(proxy.ask("err:500").await.status(), 500);
+    let first = proxy.worker_pid().await;
+    signal(first.unwrap(), "KILL");
+    proxy
+        .until("there is another worker", async || {
+            let pid = proxy.worker_pid().await;
+            pid.is_some() && pid != first
+        })
+        .await;
+    proxy.until("both are on record", async || proxy.summaries().await.len() == 2).await;
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("incident-17");
+    proxy.trace(&["incident", "--since", "1h", "-o", place.to_str().unwrap()]).await;
+    let report = std::fs::read_to_string(place.join("incident.md")).unwrap();
+    for part in [
+        "2 requests, 2 of them count",
+        "50.000 % were served",
+        "| server_error | 500 | codex-5 | 1 |",
+        "worker.exited",
+        "service.started",
+    ] {
+        assert!(report.contains(part), "{part} is not in\n{report}");
+    }
+    let exported = place.join("affected.codextrace");
+    let (code, told, said) = run(Command::new(tool("codex-trace")).arg("replay").arg(exported)).await;
+    assert!(code == Some(0) && told.contains("identical"), "{told}{said}");
 }

@@ -10,6 +10,7 @@ use journal::RequestId;
 use crate::doctor::DoctorArgs;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
+use crate::incident::IncidentArgs;
 use crate::list::FilterArgs;
 use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
@@ -199,6 +200,8 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
+    /// Gather what an incident's review needs into a folder: timeline, error budget, errors, the requests that were hit
+    Incident(IncidentArgs),
     /// Whether a service can run here as it is configured, and if not, what to do
     Doctor(DoctorArgs),
     /// Check a running service over HTTP as its partners use it

@@ -10,6 +10,7 @@ mod export;
 mod failure;
 mod folder;
 mod hold;
+mod incident;
 mod ledger;
 mod list;
 mod output;
@@ -91,6 +92,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             let lines = source.read(Query::Show { request: *request })?;
             if *json { output::copy(lines) } else { show::print(lines, *request) }
         }
+        Command::Incident(args) => incident::run(&source, args),
         Command::Export { requests, output } => export::export(&source, requests, output),
         Command::Tail { lines, follow, json } => {
             let query = Query::Tail { last: *lines };
