@@ -28,6 +28,7 @@ mod refusals;
 mod replay;
 mod retention;
 mod rules;
+mod runbooks;
 mod sdk;
 mod startup;
 mod support;
