@@ -38,8 +38,63 @@ pub(super) fn that_may(method: &Method, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::{BACKUP, MAINTENANCE, RETENTION_RUN};
+    use super::super::call::{BACKEND, BACKUP, LIFT, MAINTENANCE, RELOAD, RETENTION_RUN};
     use super::*;
+
+    /// What `docs/admin-api.yaml` says: path, method, roles.
+    fn documented() -> Vec<(String, Method, Vec<String>)> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/admin-api.yaml");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (mut documented, mut path, mut method) = (Vec::new(), String::new(), Method::GET);
+        let (_, paths) = text.split_once("\npaths:\n").unwrap();
+        for line in paths.lines().take_while(|line| *line != "components:") {
+            if let Some(found) = line.strip_prefix("  /").and_then(|rest| rest.strip_suffix(':')) {
+                path = format!("/{found}");
+            } else if let Some(found) = line.strip_prefix("    ").and_then(|rest| rest.strip_suffix(':')) {
+                method = found.to_uppercase().parse().unwrap();
+            } else if let Some((_, roles)) = line.trim_end_matches(".\"").split_once("description: \"Role") {
+                let (_, roles) = roles.split_once(": ").unwrap();
+                documented.push((path.clone(), method.clone(), roles.split(", ").map(str::to_owned).collect()));
+            }
+        }
+        documented
+    }
+
+    #[test]
+    fn the_documentation_says_who_may_do_what() {
+        let documented = documented();
+        for (path, method, roles) in &documented {
+            let may: Vec<&str> =
+                ["auditor", "engineer", "operator"].into_iter().filter(|name| may(role(name), method, path)).collect();
+            assert_eq!(&may, roles, "{method} {path}");
+        }
+        for path in [
+            SUMMARIES,
+            EVENTS,
+            SEARCH,
+            SEGMENTS,
+            RETENTION_STATUS,
+            RETENTION_PLAN,
+            RETENTION_RUN,
+            HOLDS,
+            LIFT,
+            VERIFY,
+            BACKUP,
+            LEDGER,
+            LEDGER_HEAD,
+            ATTEST,
+            STATUS,
+            MAINTENANCE,
+            BACKEND,
+            RELOAD,
+        ] {
+            assert!(documented.iter().any(|(documented, _, _)| documented == path), "{path} is documented");
+        }
+    }
+
+    fn role(name: &str) -> Role {
+        Role::ALL.into_iter().find(|role| role.as_str() == name).unwrap()
+    }
 
     #[test]
     fn nobody_both_reads_content_and_changes_something() {
