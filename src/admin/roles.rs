@@ -50,8 +50,8 @@ mod tests {
         for line in paths.lines().take_while(|line| *line != "components:") {
             if let Some(found) = line.strip_prefix("  /").and_then(|rest| rest.strip_suffix(':')) {
                 path = format!("/{found}");
-            } else if let Some(found) = line.strip_prefix("    ").and_then(|rest| rest.strip_suffix(':')) {
-                method = found.to_uppercase().parse().unwrap();
+            } else if let Some(found) = line.strip_prefix("    ").filter(|rest| !rest.starts_with(' ')) {
+                method = found.trim_end_matches(':').to_uppercase().parse().unwrap();
             } else if let Some((_, roles)) = line.trim_end_matches(".\"").split_once("description: \"Role") {
                 let (_, roles) = roles.split_once(": ").unwrap();
                 documented.push((path.clone(), method.clone(), roles.split(", ").map(str::to_owned).collect()));
