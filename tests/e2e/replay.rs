@@ -257,3 +257,30 @@ async fn a_running_service_is_asked_again_and_compared() {
     let (code, told, _) = again(&[&id], &other.address).await;
     assert!(code == Some(1) && told.contains("the status was 200, is 503"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_tools_get_their_own_forms_and_a_blessed_case_replays() {
+    let proxy = Proxy::start().await;
+    proxy.chat(&ask_stream("say:Hello, friend.")).send().await.unwrap().bytes().await.unwrap();
+    let id = proxy.summaries().await[0]["id"].as_str().unwrap().to_owned();
+    let folder = tempfile::tempdir().unwrap();
+    let exported = async |form: &str| -> Value {
+        let file = path(folder.path(), form);
+        proxy.trace(&["export", &id, "--form", form, "-o", &file]).await;
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
+    };
+    let har = exported("har").await;
+    let entry = &har["log"]["entries"][0];
+    assert_eq!((entry["response"]["status"].as_u64(), &entry["request"]["method"]), (Some(200), &json!("POST")));
+    assert!(entry["response"]["content"]["text"].as_str().unwrap().ends_with("data: [DONE]\n\n"));
+    let otlp = exported("otlp").await;
+    let spans = otlp["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap();
+    assert_eq!(spans.len(), 2, "the request and its turn: {otlp}");
+    assert_eq!((&spans[1]["parentSpanId"], &spans[1]["traceId"]), (&spans[0]["spanId"], &spans[0]["traceId"]));
+    let ledger = proxy.trace(&["ledger", "--json"]).await;
+    assert_eq!(ledger.matches(r#""action":"export""#).count(), 2, "whatever its form, it is on record that it left");
+
+    proxy.trace(&["replay", &id, "--bless", folder.path().to_str().unwrap()]).await;
+    let (code, told, said) = codex_trace(&["replay", &path(folder.path(), &format!("{id}.codextrace"))]).await;
+    assert!(code == Some(0) && told.contains("identical"), "{told}{said}");
+}

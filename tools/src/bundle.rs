@@ -69,16 +69,23 @@ impl Draft {
         Self { text }
     }
 
+    /// Of something in another form.
+    pub(crate) fn foreign(document: &serde_json::Value) -> Self {
+        Self { text: format!("{document}\n") }
+    }
+
     /// What the journal has to attest.
     pub(crate) fn sha256(&self) -> String {
         digest(&self.text)
     }
 
-    /// Writes the file as a whole or not at all.
-    pub(crate) fn write(mut self, attestation: Attestation, path: &Path) -> Result<(), Failure> {
-        let proof = Proof { sha256: self.sha256(), attestation };
-        self.text.push_str(&serde_json::to_string(&proof).expect("digests and texts serialise"));
-        self.text.push('\n');
+    /// Writes the file as a whole or not at all; with the proof, if its form has a place for one.
+    pub(crate) fn write(mut self, attestation: Option<Attestation>, path: &Path) -> Result<(), Failure> {
+        if let Some(attestation) = attestation {
+            let proof = Proof { sha256: self.sha256(), attestation };
+            self.text.push_str(&serde_json::to_string(&proof).expect("digests and texts serialise"));
+            self.text.push('\n');
+        }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let written = || -> std::io::Result<()> {
             // Gone with this value, unless it gets its name.

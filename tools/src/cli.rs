@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use journal::RequestId;
 
 use crate::doctor::DoctorArgs;
+use crate::export::Form;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::incident::IncidentArgs;
@@ -108,6 +109,9 @@ pub(crate) enum Command {
         /// The requests' ids
         #[arg(value_name = "ID", required = true, value_parser = request_id)]
         requests: Vec<RequestId>,
+        /// What the file is for
+        #[arg(long, value_enum, default_value = "codextrace")]
+        form: Form,
         /// The file to make, such as bug.codextrace
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,

@@ -6,17 +6,30 @@ use std::sync::Arc;
 use codex_completions_api::admin::Operation;
 use codex_completions_api::state_dir::StateDir;
 use jiff::Timestamp;
-use journal::{Attestation, AuditRead, Draft, EventBody, Journal, NoScrub, Options, Query, RequestId};
+use journal::{Attestation, AuditRead, Draft, Event, EventBody, Journal, NoScrub, Options, Query, RequestId};
+use serde_json::Value;
 
 use crate::bundle::{self, Bundle};
+use crate::convert::{self, Told};
 use crate::failure::Failure;
 use crate::folder::actor;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::source::Source;
 
+/// What a file is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Form {
+    /// `codex-trace replay` and `import`
+    Codextrace,
+    /// Browsers and HTTP tools: HTTP Archive 1.2
+    Har,
+    /// Jaeger and others: OpenTelemetry traces as OTLP/JSON
+    Otlp,
+}
+
 /// Writes these requests into `path`, as they are kept: scrubbed.
-pub(crate) fn export(source: &Source, requests: &[RequestId], path: &Path) -> Result<(), Failure> {
+pub(crate) fn export(source: &Source, requests: &[RequestId], form: Form, path: &Path) -> Result<(), Failure> {
     // In the order in which they came, whatever they were found by.
     let mut requests = requests.to_vec();
     requests.sort_unstable();
@@ -29,13 +42,24 @@ pub(crate) fn export(source: &Source, requests: &[RequestId], path: &Path) -> Re
         })?;
     }
     let count = requests.len();
-    let draft = bundle::Draft::new(requests, &lines);
+    let draft = match form {
+        Form::Codextrace => bundle::Draft::new(requests, &lines),
+        Form::Har | Form::Otlp => bundle::Draft::foreign(&converted(&requests, &lines, form)?),
+    };
+    // Whatever its form, it is on record that it leaves.
     let attest = Operation::Attest { requests: count, sha256: draft.sha256() };
     let (_, attestation): (_, Attestation) = source.operate(&attest)?.document()?;
-    draft.write(attestation, path)?;
+    draft.write((form == Form::Codextrace).then_some(attestation), path)?;
     let mut output = Output::new();
     output.line(&format!("{} events of {count} requests in {}", lines.len(), path.display()))?;
     output.end()
+}
+
+fn converted(requests: &[RequestId], lines: &[String], form: Form) -> Result<Value, Failure> {
+    let events: Result<Vec<Event>, _> = lines.iter().map(|line| serde_json::from_str(line)).collect();
+    let events = events.map_err(|error| Failure::Damaged(format!("an event in the journal is none: {error}")))?;
+    let told: Vec<Told<'_>> = requests.iter().filter_map(|request| Told::of(*request, &events)).collect();
+    Ok(if form == Form::Har { convert::har(&told) } else { convert::otlp(&told) })
 }
 
 /// Puts the requests in `path` into the journal, which no service may use meanwhile. They keep their ids and times.

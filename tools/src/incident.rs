@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use journal::{Filter, Outcome, Pattern, Query, Scope, Summary, Syntax};
 
 use crate::describe::Describer;
-use crate::export;
+use crate::export::{self, Form};
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::Source;
@@ -74,7 +74,7 @@ pub(crate) fn run(source: &Source, args: &IncidentArgs) -> Result<(), Failure> {
         return output.end();
     }
     let ids: Vec<_> = toll.hit.iter().take(EXPORTED_MAX).map(|summary| summary.id).collect();
-    export::export(source, &ids, &folder.join("affected.codextrace"))
+    export::export(source, &ids, Form::Codextrace, &folder.join("affected.codextrace"))
 }
 
 /// The events of the service's life in that time, oldest first.

@@ -4,6 +4,7 @@ mod against;
 mod backup;
 mod bundle;
 mod cli;
+mod convert;
 mod describe;
 mod doctor;
 mod export;
@@ -95,7 +96,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             if *json { output::copy(lines) } else { show::print(lines, *request) }
         }
         Command::Incident(args) => incident::run(&source, args),
-        Command::Export { requests, output } => export::export(&source, requests, output),
+        Command::Export { requests, form, output } => export::export(&source, requests, *form, output),
         Command::Tail { lines, follow, json } => {
             let query = Query::Tail { last: *lines };
             print_events(if *follow { source.follow(query)? } else { source.read(query)? }, *json)

@@ -8,6 +8,7 @@ use journal::{Event, Query, RequestId, Summary};
 
 use crate::against::{self, AgainstArgs, Recorded};
 use crate::bundle::Bundle;
+use crate::export::{self, Form};
 use crate::failure::Failure;
 use crate::list::FilterArgs;
 use crate::note;
@@ -37,6 +38,9 @@ pub(crate) struct ReplayArgs {
     /// All requests of the journal that the filters below leave
     #[arg(long, conflicts_with = "recordings")]
     all: bool,
+    /// Export those that are identical into this folder, a file each, such as tests/fixtures: cases that later versions are held against
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["serve", "stdio", "against"])]
+    bless: Option<PathBuf>,
     #[command(flatten)]
     filter: FilterArgs,
     #[command(flatten)]
@@ -64,6 +68,7 @@ enum Recording {
 /// What came of all of them.
 #[derive(Default)]
 struct Tally {
+    identical: Vec<RequestId>,
     different: usize,
     unplayable: usize,
 }
@@ -82,7 +87,7 @@ pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, args: &ReplayArg
     let recordings = if args.all { &found } else { &args.recordings };
     match (&args.serve, args.stdio, &recordings[..]) {
         (None, false, recordings) if args.against.against.is_some() => send(source, recordings, args),
-        (None, false, recordings) => compare(source, recordings),
+        (None, false, recordings) => compare(source, recordings, args.bless.as_deref()),
         (Some(folder), _, [Recording::File(file)]) => serve::make(file, folder, pace),
         (None, true, [Recording::File(file)]) => serve::on_stdio(file, pace),
         _ => Err(Failure::Usage("one exported file can be played; `codex-trace export` makes one".to_owned())),
@@ -96,7 +101,7 @@ fn send(
     args: &ReplayArgs,
 ) -> Result<(), Failure> {
     let mut recorded = Vec::new();
-    each(source, recordings, |name, request, events| {
+    each(&source, recordings, |name, request, events| {
         match Recorded::of(request, events) {
             Some(request) => recorded.push(request),
             None => note(&format!("{name} is no chat request that came to an end")),
@@ -107,14 +112,24 @@ fn send(
 }
 
 /// Replays everything, and tells of each request.
-fn compare(source: impl Fn() -> Result<Source, Failure>, recordings: &[Recording]) -> Result<(), Failure> {
+fn compare(
+    source: impl Fn() -> Result<Source, Failure>,
+    recordings: &[Recording],
+    bless: Option<&Path>,
+) -> Result<(), Failure> {
     let mut output = Output::new();
     let mut tally = Tally::default();
-    each(source, recordings, |name, request, events| tally.add(&mut output, name, request, events))?;
+    each(&source, recordings, |name, request, events| tally.add(&mut output, name, request, events))?;
     output.end()?;
+    if let Some(folder) = bless {
+        let source = source()?;
+        for request in &tally.identical {
+            export::export(&source, &[*request], Form::Codextrace, &folder.join(format!("{request}.codextrace")))?;
+        }
+    }
     match tally {
-        Tally { different: 0, unplayable: 0 } => Ok(()),
-        Tally { different: 0, unplayable } => {
+        Tally { different: 0, unplayable: 0, .. } => Ok(()),
+        Tally { different: 0, unplayable, .. } => {
             Err(Failure::NothingFound(format!("{unplayable} requests could not be replayed")))
         }
         Tally { different, .. } => Err(Failure::NothingFound(format!("{different} requests have other answers now"))),
@@ -123,7 +138,7 @@ fn compare(source: impl Fn() -> Result<Source, Failure>, recordings: &[Recording
 
 /// Hands every request to `take`, by its name, with the events of its file.
 fn each(
-    source: impl Fn() -> Result<Source, Failure>,
+    source: &impl Fn() -> Result<Source, Failure>,
     recordings: &[Recording],
     mut take: impl FnMut(&str, RequestId, &[Event]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -182,6 +197,7 @@ impl Tally {
     fn add(&mut self, output: &mut Output, name: &str, request: RequestId, events: &[Event]) -> Result<(), Failure> {
         match replay(request, events) {
             Ok(Replayed::Identical(Extent { frames, chunks })) => {
+                self.identical.push(request);
                 output.line(&format!("{name}  identical  {frames} frames, {chunks} chunks"))
             }
             Ok(Replayed::Refused { code }) => {
