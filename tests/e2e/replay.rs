@@ -280,6 +280,8 @@ async fn other_tools_get_their_own_forms_and_a_blessed_case_replays() {
     let ledger = proxy.trace(&["ledger", "--json"]).await;
     assert_eq!(ledger.matches(r#""action":"export""#).count(), 2, "whatever its form, it is on record that it left");
 
+    let piped = proxy.trace(&["export", &id, "-o", "-"]).await;
+    assert!(piped.starts_with("{\"codextrace\":1") && piped.lines().count() > 10, "for other programs, such as age");
     proxy.trace(&["replay", &id, "--bless", folder.path().to_str().unwrap()]).await;
     let (code, told, said) = codex_trace(&["replay", &path(folder.path(), &format!("{id}.codextrace"))]).await;
     assert!(code == Some(0) && told.contains("identical"), "{told}{said}");

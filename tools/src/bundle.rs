@@ -4,7 +4,7 @@
 //! ledger has an entry with the digest of all before, and that entry stands there with its signature.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::text::plain;
 
 /// The version of this format.
@@ -79,12 +80,17 @@ impl Draft {
         digest(&self.text)
     }
 
-    /// Writes the file as a whole or not at all; with the proof, if its form has a place for one.
+    /// Writes the file as a whole or not at all, or to stdout for `-`; with the proof, if its form has a place for one.
     pub(crate) fn write(mut self, attestation: Option<Attestation>, path: &Path) -> Result<(), Failure> {
         if let Some(attestation) = attestation {
             let proof = Proof { sha256: self.sha256(), attestation };
             self.text.push_str(&serde_json::to_string(&proof).expect("digests and texts serialise"));
             self.text.push('\n');
+        }
+        if path == Path::new("-") {
+            let mut stdout = output::buffered();
+            stdout.write_all(self.text.as_bytes())?;
+            return Ok(stdout.flush()?);
         }
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let written = || -> std::io::Result<()> {

@@ -112,13 +112,13 @@ pub(crate) enum Command {
         /// What the file is for
         #[arg(long, value_enum, default_value = "codextrace")]
         form: Form,
-        /// The file to make, such as bug.codextrace
+        /// The file to make, such as bug.codextrace; `-` for standard output, such as for `age -r …`
         #[arg(short, long, value_name = "FILE")]
         output: PathBuf,
     },
     /// Put the requests of an exported file into the journal, while no codex-proxy runs
     Import {
-        /// The file
+        /// The file; `-` for standard input
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },

@@ -50,6 +50,9 @@ pub(crate) fn export(source: &Source, requests: &[RequestId], form: Form, path: 
     let attest = Operation::Attest { requests: count, sha256: draft.sha256() };
     let (_, attestation): (_, Attestation) = source.operate(&attest)?.document()?;
     draft.write((form == Form::Codextrace).then_some(attestation), path)?;
+    if path == Path::new("-") {
+        return Ok(());
+    }
     let mut output = Output::new();
     output.line(&format!("{} events of {count} requests in {}", lines.len(), path.display()))?;
     output.end()
