@@ -15,6 +15,7 @@ pub mod http;
 pub mod keys_command;
 pub mod live;
 pub mod logging;
+pub mod memory;
 pub mod openai;
 pub mod private_folder;
 pub mod projections;

@@ -13,6 +13,7 @@ use codex_completions_api::exit::Exit;
 use codex_completions_api::gateway;
 use codex_completions_api::keys_command::KeysCommand;
 use codex_completions_api::logging;
+use codex_completions_api::memory;
 use codex_completions_api::selftest;
 use codex_completions_api::state_dir::StateDir;
 
@@ -37,8 +38,14 @@ fn main() -> ExitCode {
         }
     };
     match matches.subcommand() {
-        None | Some(("serve", _)) => serve(&matches),
-        Some(("demo", _)) => run(demo::run(sources(&matches, Purpose::Serve))),
+        None | Some(("serve", _)) => {
+            memory::give_back_what_is_free();
+            serve(&matches)
+        }
+        Some(("demo", _)) => {
+            memory::give_back_what_is_free();
+            run(demo::run(sources(&matches, Purpose::Serve)))
+        }
         Some(("check-config", _)) => check_config(&matches),
         Some(("selftest", _)) => match load(&matches, Purpose::Inspect) {
             Ok(config) => selftest::main(&config),

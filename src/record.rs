@@ -137,14 +137,14 @@ impl Scrub for ScrubEvents {
     fn scrub(&self, key: &DayKey, json: &mut String) -> Counts {
         // What stands before the data is no text of anybody's, and an operator's rule might take it for one.
         let data = json.find(DATA).map_or(0, |at| at + DATA.len());
-        let mut data = json.split_off(data);
-        let end = if json.is_empty() { None } else { data.pop() };
+        // Moved within its memory: an event can be as large as a body, and a second of that size would lie beside it.
+        let envelope: String = json.drain(..data).collect();
+        let end = if envelope.is_empty() { None } else { json.pop() };
         let key = PseudonymKey::new(key.as_bytes());
-        let is_message = WITH_CONTENT.iter().any(|kind| json.contains(kind));
-        let drops = is_message && (self.scrubber.drops_content() || self.dropping.covers(json));
-        let report =
-            if drops { self.scrubber.drop_content(&mut data, &key) } else { self.scrubber.scrub_json(&mut data, &key) };
-        json.push_str(&data);
+        let is_message = WITH_CONTENT.iter().any(|kind| envelope.contains(kind));
+        let drops = is_message && (self.scrubber.drops_content() || self.dropping.covers(&envelope));
+        let report = if drops { self.scrubber.drop_content(json, &key) } else { self.scrubber.scrub_json(json, &key) };
+        json.insert_str(0, &envelope);
         json.extend(end);
         report.iter().map(|(kind, count)| (kind, count as u64)).collect()
     }

@@ -128,7 +128,7 @@ pub fn replay(request: RequestId, events: &[Event]) -> Result<Replayed, Unplayab
 fn replay_refusal<'a>(received: &RequestReceived, code: &str, mut events: impl Iterator<Item = &'a Event>) -> Replayed {
     let wrong = |choices_max| match serde_json::from_slice::<Value>(&received.body.0) {
         Err(_) => Some(ApiError::InvalidJson),
-        Ok(body) => ChatRequest::parse(&body, choices_max).err().map(ApiError::from),
+        Ok(body) => ChatRequest::parse(body, choices_max).err().map(ApiError::from),
     };
     let Some(error) = wrong(CHOICES_MAX).filter(|error| error.code() == code) else {
         return Replayed::Refused { code: code.to_owned() };
@@ -164,7 +164,7 @@ impl<'a> Replay<'a> {
         mut events: impl Iterator<Item = &'e Event>,
     ) -> Result<Self, Unplayable> {
         let body: Value = serde_json::from_slice(&received.body.0).map_err(|_| Unplayable::Dropped)?;
-        let parsed = ChatRequest::parse(&body, CHOICES_MAX).map_err(|_| Unplayable::Dropped)?;
+        let parsed = ChatRequest::parse(body, CHOICES_MAX).map_err(|_| Unplayable::Dropped)?;
         let output = events.find_map(|event| match &event.draft.body {
             EventBody::RequestAdmitted { output, .. } => Some(OutputRules::of_record(output.as_ref())),
             _ => None,

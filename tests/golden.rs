@@ -117,7 +117,7 @@ fn plan(request: &Value) -> TurnPlan {
     let sources =
         Sources { flags: BTreeMap::new(), environment: environment.into_iter().collect(), purpose: Purpose::Serve };
     let config = config::load(&sources).expect("the defaults are valid");
-    let request = ChatRequest::parse(request, 5).expect("golden requests are valid");
+    let request = ChatRequest::parse(request.clone(), 5).expect("golden requests are valid");
     let name = request.model.clone();
     let target = config.models.resolve(&name);
     let (model, effort) = target.map_or((name.as_str(), None), |target| (target.model, target.effort));

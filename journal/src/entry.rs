@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::counts::Counts;
 use crate::error::Error;
 use crate::event::{Draft, RequestId};
+use crate::payload::Payload;
 use crate::pseudonyms::DayKey;
 use crate::scrub::Scrub;
 use crate::summary::Step;
@@ -52,8 +53,7 @@ impl Entry {
     /// Serialises and scrubs as `scrub` does.
     pub(crate) fn scrubbed_by(draft: &Draft, scrub: impl FnOnce(&mut String) -> Counts) -> Result<Self, Error> {
         let broken = |what: &str| Error::Scrub { what: what.to_owned() };
-        let mut json = serde_json::to_string(draft)
-            .map_err(|error| Error::Scrub { what: format!("it does not serialise: {error}") })?;
+        let mut json = serialised(draft).map_err(|error| broken(&format!("it does not serialise: {error}")))?;
         // The first one there is, because nothing before it is text of somebody's choosing.
         let data = json.find(DATA).ok_or_else(|| broken("it has no data"))? + DATA.len();
         let envelope = json[..data].to_owned();
@@ -87,6 +87,14 @@ impl Entry {
     pub(crate) fn data(&self) -> &str {
         &self.json[self.data.clone()]
     }
+}
+
+/// The event as JSON. What it carries can be as large as a body, so that growing from nothing would take twice its memory.
+fn serialised(draft: &Draft) -> serde_json::Result<String> {
+    const ENVELOPE: usize = 512;
+    let mut json = Vec::with_capacity(draft.body.payload().map_or(0, Payload::len) + ENVELOPE);
+    serde_json::to_writer(&mut json, draft)?;
+    Ok(String::from_utf8(json).expect("JSON is UTF-8"))
 }
 
 /// The type in `…,"type":"…","data":`.

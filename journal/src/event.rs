@@ -471,6 +471,15 @@ impl<'de> Deserialize<'de> for Event {
 // === impl EventBody ===
 
 impl EventBody {
+    /// What came from outside as it is, if the event carries such a thing.
+    pub(crate) fn payload(&self) -> Option<&Payload> {
+        match self {
+            Self::RequestReceived(received) => Some(&received.body),
+            Self::RpcSent(frame) | Self::RpcReceived(frame) => Some(&frame.frame),
+            _ => None,
+        }
+    }
+
     /// Whether the event also goes to the ledger. `segment.opened` does as well, but not before the segment is durable.
     pub(crate) fn is_for_ledger(&self) -> bool {
         matches!(

@@ -162,7 +162,8 @@ fn admit(app: &App, exchange: &mut Exchange, client: &Client, body: &[u8]) -> Re
     app.check_available()?;
     // Each choice is a turn: more of them than places could only ever be refused for lack of room.
     let max_choices = app.config.max_chat_choices.min(app.config.worker_max_concurrency);
-    let request = ChatRequest::parse(&body, max_choices)?;
+    let output = output::rules(&app.config, &client.head, &body);
+    let request = ChatRequest::parse(body, max_choices)?;
     let resolved = resolve(app, &request.model).filter(|_| key.may_use(&request.model));
     let (model, effort) = resolved.ok_or_else(|| ApiError::model_not_found(&request.model))?;
     let streams = request.stream.unwrap_or(app.config.default_stream);
@@ -177,7 +178,7 @@ fn admit(app: &App, exchange: &mut Exchange, client: &Client, body: &[u8]) -> Re
         model: request.model.clone(),
     };
     let running = limits.begin(key, streams).map_err(|_| ApiError::TooManyStreams)?;
-    let rules = Rules { output: output::rules(&app.config, &client.head, &body), ..request.rules.clone() };
+    let rules = Rules { output, ..request.rules.clone() };
     let mut headers = HeaderMap::new();
     if let Some(left) = left {
         rate_left(&mut headers, left);

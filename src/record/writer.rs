@@ -148,12 +148,12 @@ impl WriterLoop {
     fn append_settled(&mut self) {
         self.status.hold(self.settler.held());
         while let Some(event) = self.settler.next() {
-            self.append(&event);
+            self.append(event);
         }
     }
 
     /// Appends, however long it takes: what comes after waits, and with it, in the end, whoever records.
-    fn append(&mut self, event: &Settled) {
+    fn append(&mut self, event: Settled) {
         self.taken += 1;
         // The time in which it was held back is not the journal's.
         let since = if event.was_held { Timestamp::now() } else { event.draft.at };
@@ -166,6 +166,8 @@ impl WriterLoop {
             }
             None => return self.status.give_up(),
         };
+        // What it carries can be as large as a body, and lies in the entry now.
+        drop(event);
         if self.until_it_works(since, |journal| journal.append_entry(&entry)).is_none() {
             return self.status.give_up();
         }

@@ -67,6 +67,29 @@ async fn a_body_may_be_as_large_as_is_said_and_no_larger() {
     unaffected(Raw::connect(&proxy).await, "large bodies").await;
 }
 
+/// The resident memory of a process in bytes.
+fn memory(pid: i32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_memory_of_a_large_body_is_given_back() {
+    const SIZE: usize = 16 << 20;
+    let proxy = faults::start(&[]).await;
+    let tested = async || proxy.get("/healthz").await.text().await.unwrap().contains(r#""selftest":"passed""#);
+    proxy.until("the test of the scrubber has given its own back", tested).await;
+    assert_eq!(proxy.ask("say:warm").await.status(), 200);
+    let before = memory(proxy.pid());
+    for _ in 0..3 {
+        let mut raw = Raw::connect(&proxy).await;
+        raw.say(sized(&large(SIZE))).await;
+        assert_eq!(raw.answer().await.unwrap().text(), "all of it");
+    }
+    proxy.until("it is given back", async || memory(proxy.pid()) < before + 4 * SIZE).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_say_that_they_are_no_json_are_refused() {
     let proxy = faults::start(&[]).await;

@@ -104,7 +104,7 @@ impl Bench {
     /// Runs a turn as a request would and returns its text and its worker.
     async fn run(&self, text: &str) -> (String, String) {
         let body = ask(&format!("delay:120:say:{text} one two three"));
-        let plan = ChatRequest::parse(&body, 1).unwrap().plan("gpt-5.2", None);
+        let plan = ChatRequest::parse(body, 1).unwrap().plan("gpt-5.2", None);
         let kind = self.backend.active().unwrap();
         let turns = self.backend.start_turns(kind, &plan, 1, RequestId::generate()).await.unwrap();
         let [mut turn] = <[Turn; 1]>::try_from(turns).unwrap();

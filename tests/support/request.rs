@@ -13,7 +13,7 @@ use serde_json::Value;
 /// whether it is one.
 pub(crate) fn request(body: &[u8]) -> bool {
     let Ok(value) = serde_json::from_slice::<Value>(body) else { return false };
-    match ChatRequest::parse(&value, 5) {
+    match ChatRequest::parse(value, 5) {
         Ok(request) => {
             let names = request.ignored.join(", ");
             assert!(HeaderValue::from_str(&names).is_ok() && names.len() < 4096, "no header: {names:?}");

@@ -136,6 +136,11 @@ pub fn given<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value
     object.get(name).filter(|value| !value.is_null())
 }
 
+/// The same, taken out: `null` is left in its place.
+pub fn taken(object: &mut Map<String, Value>, name: &str) -> Option<Value> {
+    object.get_mut(name).map(Value::take).filter(|value| !value.is_null())
+}
+
 /// Checks every field of `body` that nobody else reads.
 ///
 /// # Errors

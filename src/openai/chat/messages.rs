@@ -4,8 +4,15 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Form, check_member, given};
+use super::fields::{Form, check_member, given, taken};
 use crate::openai::error::InvalidRequest;
+
+/// A call of an assistant message.
+struct Call {
+    id: String,
+    name: String,
+    arguments: String,
+}
 
 /// Reads a list of messages in order and keeps track of the calls that wait for their results.
 #[derive(Debug, Default)]
@@ -25,10 +32,10 @@ struct Calls {
     open: HashMap<String, String>,
 }
 
-/// The items of `messages`, which the caller knows to be a list with at least one entry.
-pub fn items(messages: &[Value]) -> Result<Vec<Value>, InvalidRequest> {
+/// The items of `messages`, which the caller knows to be at least one. Their texts are taken over: a history can be as large as a body.
+pub fn items(messages: Vec<Value>) -> Result<Vec<Value>, InvalidRequest> {
     let mut conversation = Conversation::default();
-    for (index, message) in messages.iter().enumerate() {
+    for (index, message) in messages.into_iter().enumerate() {
         conversation.read(index, message)?;
     }
     conversation.close_calls()?;
@@ -38,27 +45,31 @@ pub fn items(messages: &[Value]) -> Result<Vec<Value>, InvalidRequest> {
 // === impl Conversation ===
 
 impl Conversation {
-    fn read(&mut self, index: usize, message: &Value) -> Result<(), InvalidRequest> {
+    fn read(&mut self, index: usize, message: Value) -> Result<(), InvalidRequest> {
         let at = |field: &str| format!("messages[{index}]{field}");
-        let message = message.as_object().ok_or_else(|| InvalidRequest::new(at(""), "a message must be an object"))?;
-        check_member(message, "name", Form::Text, &at(".name"))?;
-        let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
-        if !matches!(role, "tool" | "function") {
+        let Value::Object(mut message) = message else {
+            return Err(InvalidRequest::new(at(""), "a message must be an object"));
+        };
+        check_member(&message, "name", Form::Text, &at(".name"))?;
+        let role = message.get_mut("role").map(Value::take).unwrap_or_default();
+        let role = role.as_str().ok_or(&role);
+        if !matches!(role, Ok("tool" | "function")) {
             self.close_calls()?;
         }
         match role {
-            "system" | "developer" | "user" => self.message(index, role, message),
-            "assistant" => self.assistant(index, message),
-            "tool" => {
+            Ok(role @ ("system" | "developer" | "user")) => self.message(index, role, taken(&mut message, "content")),
+            Ok("assistant") => self.assistant(index, message),
+            Ok("tool") => {
                 let id = message.get("tool_call_id").and_then(Value::as_str).ok_or_else(|| {
                     InvalidRequest::new(
                         at(".tool_call_id"),
                         "a message with role 'tool' needs the tool_call_id it answers",
                     )
                 })?;
-                self.result(index, id, message.get("content"))
+                let id = id.to_owned();
+                self.result(index, &id, taken(&mut message, "content"))
             }
-            "function" => {
+            Ok("function") => {
                 let name = message.get("name").and_then(Value::as_str).ok_or_else(|| {
                     InvalidRequest::new(
                         at(".name"),
@@ -67,47 +78,46 @@ impl Conversation {
                 })?;
                 let id = self.calls.only_one_of(name).unwrap_or_default();
                 // Of all results only one of the legacy form may be null.
-                self.result(index, &id, Some(given(message, "content").unwrap_or(&json!(""))))
+                self.result(index, &id, Some(taken(&mut message, "content").unwrap_or_else(|| "".into())))
             }
-            _ => Err(InvalidRequest::new(
-                at(".role"),
-                format!(
-                    "unknown role {}: must be one of system, developer, user, assistant, tool, function",
-                    message.get("role").unwrap_or(&Value::Null)
-                ),
-            )),
+            other => {
+                let role = other.map_or_else(Value::to_string, |role| json!(role).to_string());
+                let known = "system, developer, user, assistant, tool, function";
+                Err(InvalidRequest::new(at(".role"), format!("unknown role {role}: must be one of {known}")))
+            }
         }
     }
 
-    fn message(&mut self, index: usize, role: &str, message: &Map<String, Value>) -> Result<(), InvalidRequest> {
-        let content = content(index, message.get("content"), role)?;
+    fn message(&mut self, index: usize, role: &str, content: Option<Value>) -> Result<(), InvalidRequest> {
+        let content = parts(index, content, role)?;
         // A message with the role `system` would be dropped by Codex without a word (`system_role_is_dropped.jsonl`).
         let role = if role == "system" { "developer" } else { role };
-        self.items.push(json!({ "type": "message", "role": role, "content": content }));
+        self.items.push(object([("type", "message".into()), ("role", role.into()), ("content", content.into())]));
         Ok(())
     }
 
-    fn assistant(&mut self, index: usize, message: &Map<String, Value>) -> Result<(), InvalidRequest> {
-        if given(message, "audio").is_some() {
+    fn assistant(&mut self, index: usize, mut message: Map<String, Value>) -> Result<(), InvalidRequest> {
+        if given(&message, "audio").is_some() {
             let message = "spoken answers are not supported: send their text as content";
             return Err(InvalidRequest::new(format!("messages[{index}].audio"), message));
         }
-        let calls = calls(index, message)?;
-        match (given(message, "content"), given(message, "refusal")) {
-            // An answer that was a refusal has nothing else.
-            (None, Some(refusal)) => {
-                check_member(message, "refusal", Form::Text, &format!("messages[{index}].refusal"))?;
-                let content = json!([{ "type": "output_text", "text": refusal }]);
-                self.items.push(json!({ "type": "message", "role": "assistant", "content": content }));
-            }
-            (None, None) if !calls.is_empty() => {}
-            _ => self.message(index, "assistant", message)?,
+        check_member(&message, "refusal", Form::Text, &format!("messages[{index}].refusal"))?;
+        let calls = calls(index, &mut message)?;
+        // An answer that was a refusal has no other content.
+        let content = taken(&mut message, "content").or_else(|| taken(&mut message, "refusal"));
+        if content.is_some() || calls.is_empty() {
+            self.message(index, "assistant", content)?;
         }
         if !calls.is_empty() {
             self.calls = Calls { index, ..Calls::default() };
         }
-        for (place, (id, name, arguments)) in calls.into_iter().enumerate() {
-            self.items.push(json!({ "type": "function_call", "call_id": id, "name": name, "arguments": arguments }));
+        for (place, Call { id, name, arguments }) in calls.into_iter().enumerate() {
+            self.items.push(object([
+                ("type", "function_call".into()),
+                ("call_id", (&*id).into()),
+                ("name", (&*name).into()),
+                ("arguments", arguments.into()),
+            ]));
             if self.calls.open.insert(id.clone(), name).is_some() {
                 let at = format!("messages[{index}].tool_calls[{place}].id");
                 return Err(InvalidRequest::new(at, "an earlier call of the message has the same id"));
@@ -117,7 +127,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn result(&mut self, index: usize, call_id: &str, content: Option<&Value>) -> Result<(), InvalidRequest> {
+    fn result(&mut self, index: usize, call_id: &str, content: Option<Value>) -> Result<(), InvalidRequest> {
         if self.calls.open.remove(call_id).is_none() {
             return Err(InvalidRequest::new(
                 format!("messages[{index}].role"),
@@ -125,7 +135,11 @@ impl Conversation {
             ));
         }
         let output = output(index, content)?;
-        self.items.push(json!({ "type": "function_call_output", "call_id": call_id, "output": output }));
+        self.items.push(object([
+            ("type", "function_call_output".into()),
+            ("call_id", call_id.into()),
+            ("output", output.into()),
+        ]));
         Ok(())
     }
 
@@ -157,97 +171,95 @@ impl Calls {
     }
 }
 
-/// The calls of an assistant message: id, name, arguments.
-fn calls(index: usize, message: &Map<String, Value>) -> Result<Vec<(String, String, String)>, InvalidRequest> {
-    if let Some(call) = given(message, "function_call") {
-        // The legacy form has no ids; the place in the list makes one that a result can be matched to.
-        let (name, arguments) = function(call, &format!("messages[{index}].function_call"))?;
-        return Ok(vec![(format!("call_legacy_{index}"), name, arguments)]);
+// === impl Call ===
+
+impl Call {
+    fn read(id: String, mut function: Value, at: &str) -> Result<Self, InvalidRequest> {
+        Ok(Self { id, name: text(&mut function, "name", at)?, arguments: text(&mut function, "arguments", at)? })
     }
-    let Some(calls) = given(message, "tool_calls") else { return Ok(Vec::new()) };
+}
+
+/// The calls of an assistant message.
+fn calls(index: usize, message: &mut Map<String, Value>) -> Result<Vec<Call>, InvalidRequest> {
+    if let Some(call) = taken(message, "function_call") {
+        // The legacy form has no ids; the place in the list makes one that a result can be matched to.
+        let id = format!("call_legacy_{index}");
+        return Ok(vec![Call::read(id, call, &format!("messages[{index}].function_call"))?]);
+    }
     let at = format!("messages[{index}].tool_calls");
-    let calls = calls.as_array().ok_or_else(|| InvalidRequest::new(&at, "tool_calls must be an array"))?;
-    let read = |(place, call): (usize, &Value)| {
+    let calls = match taken(message, "tool_calls") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(calls)) => calls,
+        Some(_) => return Err(InvalidRequest::new(&at, "tool_calls must be an array")),
+    };
+    let read = |(place, mut call): (usize, Value)| {
         let at = format!("{at}[{place}]");
-        let id = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
+        let id = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty()).map(str::to_owned);
         let id = id.ok_or_else(|| InvalidRequest::new(format!("{at}.id"), "a tool call needs an id"))?;
         if call.get("type").is_some_and(|kind| !kind.is_null() && kind != "function") {
             return Err(InvalidRequest::new(format!("{at}.type"), "tool calls must be of type 'function'"));
         }
-        let of = call.get("function").unwrap_or(&Value::Null);
-        let (name, arguments) = function(of, &format!("{at}.function"))?;
-        Ok((id.to_owned(), name, arguments))
+        let function = call.get_mut("function").map(Value::take).unwrap_or_default();
+        Call::read(id, function, &format!("{at}.function"))
     };
-    calls.iter().enumerate().map(read).collect()
-}
-
-fn function(function: &Value, at: &str) -> Result<(String, String), InvalidRequest> {
-    let field = |name: &str| {
-        let text = function.get(name).and_then(Value::as_str).map(str::to_owned);
-        text.ok_or_else(|| InvalidRequest::new(format!("{at}.{name}"), format!("{name} must be a string")))
-    };
-    Ok((field("name")?, field("arguments")?))
+    calls.into_iter().enumerate().map(read).collect()
 }
 
 /// The content parts of a message in Responses form.
-fn content(index: usize, content: Option<&Value>, role: &str) -> Result<Vec<Value>, InvalidRequest> {
+fn parts(index: usize, content: Option<Value>, role: &str) -> Result<Vec<Value>, InvalidRequest> {
     let at = format!("messages[{index}].content");
     let text_type = if role == "assistant" { "output_text" } else { "input_text" };
     match content {
-        Some(Value::String(text)) => Ok(vec![json!({ "type": text_type, "text": text })]),
+        Some(Value::String(text)) => Ok(vec![object([("type", text_type.into()), ("text", text.into())])]),
         Some(Value::Array(parts)) if !parts.is_empty() => {
             let read = |(place, value)| part(&format!("{at}[{place}]"), value, role, text_type);
-            parts.iter().enumerate().map(read).collect()
+            parts.into_iter().enumerate().map(read).collect()
         }
         _ => Err(InvalidRequest::new(at, "content must be a string or a non-empty array of content parts")),
     }
 }
 
-fn part(at: &str, part: &Value, role: &str, text_type: &str) -> Result<Value, InvalidRequest> {
-    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-    let text = |field: &str| {
-        let text = part.get(field).and_then(Value::as_str);
-        text.ok_or_else(|| InvalidRequest::new(format!("{at}.{field}"), format!("{field} must be a string")))
+fn part(at: &str, mut part: Value, role: &str, text_type: &str) -> Result<Value, InvalidRequest> {
+    let field = match (part.get("type").and_then(Value::as_str).unwrap_or_default(), role) {
+        ("text", _) => "text",
+        ("refusal", "assistant") => "refusal",
+        ("image_url", "user") => return image(at, part),
+        (kind, _) => {
+            let message = format!("content parts of type '{kind}' are not supported in messages with role '{role}'");
+            return Err(InvalidRequest::new(format!("{at}.type"), message));
+        }
     };
-    match (kind, role) {
-        ("text", _) => Ok(json!({ "type": text_type, "text": text("text")? })),
-        ("refusal", "assistant") => Ok(json!({ "type": text_type, "text": text("refusal")? })),
-        ("image_url", "user") => image(at, part),
-        _ => Err(InvalidRequest::new(
-            format!("{at}.type"),
-            format!("content parts of type '{kind}' are not supported in messages with role '{role}'"),
-        )),
-    }
+    Ok(object([("type", text_type.into()), ("text", text(&mut part, field, at)?.into())]))
 }
 
 /// Images travel inside the request. Codex refuses addresses on the network, and nothing is fetched here.
-fn image(at: &str, part: &Value) -> Result<Value, InvalidRequest> {
-    let image = part.get("image_url").unwrap_or(&Value::Null);
-    let url = image.get("url").and_then(Value::as_str);
-    let url = url.ok_or_else(|| InvalidRequest::new(format!("{at}.image_url.url"), "url must be a string"))?;
+fn image(at: &str, mut part: Value) -> Result<Value, InvalidRequest> {
+    let at = format!("{at}.image_url");
+    let mut image = part.get_mut("image_url").map(Value::take).unwrap_or_default();
+    let url = text(&mut image, "url", &at)?;
     if !url.starts_with("data:") {
         let message = "only data URLs are supported: send the image itself as data:image/…;base64,…";
-        return Err(InvalidRequest::new(format!("{at}.image_url.url"), message));
+        return Err(InvalidRequest::new(format!("{at}.url"), message));
     }
-    let mut item = json!({ "type": "input_image", "image_url": url });
-    match image.get("detail") {
+    let mut item = object([("type", "input_image".into()), ("image_url", url.into())]);
+    match image.get_mut("detail").map(Value::take) {
         None | Some(Value::Null) => {}
         Some(Value::String(detail)) if matches!(detail.as_str(), "auto" | "low" | "high") => {
-            item["detail"] = json!(detail);
+            item["detail"] = detail.into();
         }
         Some(_) => {
             let message = "detail must be one of auto, low, high";
-            return Err(InvalidRequest::new(format!("{at}.image_url.detail"), message));
+            return Err(InvalidRequest::new(format!("{at}.detail"), message));
         }
     }
     Ok(item)
 }
 
 /// A tool's result is text; text parts are one after the other.
-fn output(index: usize, content: Option<&Value>) -> Result<String, InvalidRequest> {
+fn output(index: usize, content: Option<Value>) -> Result<String, InvalidRequest> {
     let at = format!("messages[{index}].content");
     match content {
-        Some(Value::String(text)) => Ok(text.clone()),
+        Some(Value::String(text)) => Ok(text),
         Some(Value::Array(parts)) => {
             let mut output = String::new();
             for (place, part) in parts.iter().enumerate() {
@@ -261,6 +273,19 @@ fn output(index: usize, content: Option<&Value>) -> Result<String, InvalidReques
         }
         _ => Err(InvalidRequest::new(at, "content must be a string or an array of text parts")),
     }
+}
+
+/// The text that the member `name` of `object`, which stands at `at`, must be.
+fn text(object: &mut Value, name: &str, at: &str) -> Result<String, InvalidRequest> {
+    match object.get_mut(name).map(Value::take) {
+        Some(Value::String(text)) => Ok(text),
+        _ => Err(InvalidRequest::new(format!("{at}.{name}"), format!("{name} must be a string"))),
+    }
+}
+
+/// An object of these members. `json!` would copy them.
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    members.into_iter().collect()
 }
 
 #[cfg(test)]
@@ -298,6 +323,7 @@ mod tests {
             { "type": "function_call", "call_id": "call_legacy_5", "name": "h", "arguments": "{}" },
             { "type": "function_call_output", "call_id": "call_legacy_5", "output": "done" },
         ]);
-        assert_eq!(Value::Array(items(messages.as_array().unwrap()).unwrap()), expected);
+        let Value::Array(messages) = messages else { unreachable!() };
+        assert_eq!(Value::Array(items(messages).unwrap()), expected);
     }
 }

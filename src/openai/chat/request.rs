@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{self, Form, given};
+use super::fields::{self, Form, given, taken};
 use super::rules::Rules;
 use super::{messages, tools};
 use crate::openai::error::{Fault, InvalidRequest};
@@ -32,16 +32,16 @@ pub struct ChatRequest {
 // === impl ChatRequest ===
 
 impl ChatRequest {
-    /// Reads `body`; at most `max_choices` answers may be asked for.
-    pub fn parse(body: &Value, max_choices: usize) -> Result<Self, InvalidRequest> {
-        let body = body.as_object().ok_or_else(|| InvalidRequest {
-            message: "the body must be a JSON object".to_owned(),
-            param: None,
-            fault: Fault::Form,
-        })?;
+    /// Reads `body`, of which it takes over what it needs; at most `max_choices` answers may be asked for.
+    pub fn parse(body: Value, max_choices: usize) -> Result<Self, InvalidRequest> {
+        let Value::Object(mut body) = body else {
+            let message = "the body must be a JSON object".to_owned();
+            return Err(InvalidRequest { message, param: None, fault: Fault::Form });
+        };
+        let body = &mut body;
         let model = model(body)?;
-        let mut items = match body.get("messages").and_then(Value::as_array) {
-            Some(list) if !list.is_empty() => messages::items(list)?,
+        let mut items = match taken(body, "messages") {
+            Some(Value::Array(list)) if !list.is_empty() => messages::items(list)?,
             _ => return Err(InvalidRequest::new("messages", "messages[] required")),
         };
         let n = choices(body, max_choices)?;
@@ -120,13 +120,13 @@ fn effort(body: &Map<String, Value>) -> Result<Option<Effort>, InvalidRequest> {
     })
 }
 
-fn output_schema(body: &Map<String, Value>) -> Result<Option<Value>, InvalidRequest> {
-    let Some(format) = given(body, "response_format") else { return Ok(None) };
+fn output_schema(body: &mut Map<String, Value>) -> Result<Option<Value>, InvalidRequest> {
+    let Some(format) = body.get_mut("response_format").filter(|format| !format.is_null()) else { return Ok(None) };
     let wrong = |message: &str| Err(InvalidRequest::new("response_format", message));
     match format.get("type").and_then(Value::as_str) {
         Some("text" | "json_object") => Ok(None),
-        Some("json_schema") => match format.pointer("/json_schema/schema") {
-            Some(schema @ Value::Object(_)) => Ok(Some(schema.clone())),
+        Some("json_schema") => match format.pointer_mut("/json_schema/schema").map(Value::take) {
+            Some(schema @ Value::Object(_)) => Ok(Some(schema)),
             _ => wrong("response_format of type 'json_schema' needs json_schema.schema, an object"),
         },
         _ => wrong("response_format must be an object of type text, json_object or json_schema"),

@@ -34,7 +34,7 @@ impl<'a> Choice<'a> {
     ///
     /// # Errors
     /// A choice of the wrong form, or of what is not there.
-    pub fn read(body: &'a Map<String, Value>, names: Option<&HashSet<&str>>) -> Result<Self, InvalidRequest> {
+    pub fn read(body: &'a Map<String, Value>, names: Option<&HashSet<String>>) -> Result<Self, InvalidRequest> {
         let field = if given(body, "tool_choice").is_some() { "tool_choice" } else { "function_call" };
         let Some(choice) = given(body, field) else { return Ok(Self::default()) };
         let Some(names) = names else {
@@ -65,12 +65,12 @@ impl<'a> Choice<'a> {
         Ok(choice)
     }
 
-    fn named(function: &'a Value, at: &str, names: &HashSet<&str>) -> Result<Self, InvalidRequest> {
+    fn named(function: &'a Value, at: &str, names: &HashSet<String>) -> Result<Self, InvalidRequest> {
         let name = name(function, at, names)?;
         Ok(Self { only: Some(HashSet::from([name])), demand: Some(Demand::Named(name.to_owned())) })
     }
 
-    fn allowed(allowed: &'a Value, names: &HashSet<&str>) -> Result<Self, InvalidRequest> {
+    fn allowed(allowed: &'a Value, names: &HashSet<String>) -> Result<Self, InvalidRequest> {
         const AT: &str = "tool_choice.allowed_tools";
         let demand = match allowed["mode"].as_str() {
             Some("auto") => None,
@@ -87,7 +87,7 @@ impl<'a> Choice<'a> {
 }
 
 /// The name of `function`, which is called `at` and must be one of `names`.
-fn name<'a>(function: &'a Value, at: &str, names: &HashSet<&str>) -> Result<&'a str, InvalidRequest> {
+fn name<'a>(function: &'a Value, at: &str, names: &HashSet<String>) -> Result<&'a str, InvalidRequest> {
     let wrong = |message: String| InvalidRequest::new(format!("{at}.name"), message);
     let name = function["name"].as_str().ok_or_else(|| wrong("the choice of a function needs its name".to_owned()))?;
     if names.contains(name) { Ok(name) } else { Err(wrong(format!("the function '{name}' is not among the tools"))) }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{Form, check_member, given};
+use super::fields::{Form, check_member, given, taken};
 use super::tool_choice::{Choice, Demand};
 use crate::openai::error::InvalidRequest;
 
@@ -13,29 +13,30 @@ const MAX_NAME: usize = 128;
 
 /// The tools of `body` that the model may use, from `tools` or the legacy `functions`, and the call that it must make: none with
 /// `tool_choice: "none"`, and only those that it names.
-pub fn tools(body: &Map<String, Value>) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
+pub fn tools(body: &mut Map<String, Value>) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
+    let tools_given = ["tools", "functions"].into_iter().any(|field| given(body, field).is_some());
     let mut functions = Vec::new();
-    for (index, tool) in list(body, "tools")?.into_iter().flatten().enumerate() {
+    for (index, mut tool) in list(body, "tools")?.into_iter().enumerate() {
         let at = format!("tools[{index}]");
         if tool.get("type").and_then(Value::as_str) != Some("function") {
             return Err(InvalidRequest::new(format!("{at}.type"), "tools must be of type 'function'"));
         }
-        functions.push((format!("{at}.function"), tool.get("function")));
+        functions.push((format!("{at}.function"), tool.get_mut("function").map(Value::take)));
     }
-    let legacy = list(body, "functions")?.into_iter().flatten().enumerate();
+    let legacy = list(body, "functions")?.into_iter().enumerate();
     functions.extend(legacy.map(|(index, function)| (format!("functions[{index}]"), Some(function))));
 
     let mut tools = Vec::with_capacity(functions.len());
     let mut names = HashSet::new();
     for (at, function) in functions {
         let (name, tool) = dynamic_tool(function, &at)?;
-        if !names.insert(name) {
+        if names.contains(&name) {
             let message = format!("the name \"{name}\" is given to more than one function");
             return Err(InvalidRequest::new(format!("{at}.name"), message));
         }
+        names.insert(name);
         tools.push(tool);
     }
-    let tools_given = ["tools", "functions"].into_iter().any(|field| given(body, field).is_some());
     let Choice { only, demand } = Choice::read(body, tools_given.then_some(&names))?;
     if let Some(only) = only {
         tools.retain(|tool| tool["name"].as_str().is_some_and(|name| only.contains(name)));
@@ -43,28 +44,31 @@ pub fn tools(body: &Map<String, Value>) -> Result<(Vec<Value>, Option<Demand>), 
     Ok((tools, demand))
 }
 
-fn list<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a Vec<Value>>, InvalidRequest> {
-    match given(body, field) {
-        None => Ok(None),
-        Some(Value::Array(list)) => Ok(Some(list)),
+fn list(body: &mut Map<String, Value>, field: &str) -> Result<Vec<Value>, InvalidRequest> {
+    match taken(body, field) {
+        None => Ok(Vec::new()),
+        Some(Value::Array(list)) => Ok(list),
         Some(_) => Err(InvalidRequest::new(field, format!("{field} must be an array"))),
     }
 }
 
 /// A function's name, and the function as the worker takes it.
-fn dynamic_tool<'a>(function: Option<&'a Value>, at: &str) -> Result<(&'a str, Value), InvalidRequest> {
-    let function = function.and_then(Value::as_object);
-    let function = function.ok_or_else(|| InvalidRequest::new(at, "a tool needs a function"))?;
+fn dynamic_tool(function: Option<Value>, at: &str) -> Result<(String, Value), InvalidRequest> {
+    let Some(Value::Object(mut function)) = function else {
+        return Err(InvalidRequest::new(at, "a tool needs a function"));
+    };
     let name = function.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| InvalidRequest::new(format!("{at}.name"), "a function needs a name"))?;
-    check_name(name).map_err(|wrong| InvalidRequest::new(format!("{at}.name"), wrong))?;
+    let name = name.ok_or_else(|| InvalidRequest::new(format!("{at}.name"), "a function needs a name"))?.to_owned();
+    check_name(&name).map_err(|wrong| InvalidRequest::new(format!("{at}.name"), wrong))?;
     for (member, form) in [("description", Form::Text), ("parameters", Form::Object), ("strict", Form::Boolean)] {
-        check_member(function, member, form, &format!("{at}.{member}"))?;
+        check_member(&function, member, form, &format!("{at}.{member}"))?;
     }
-    let description = given(function, "description").cloned().unwrap_or_else(|| json!(""));
+    let mut tool = json!({ "type": "function", "name": name, "description": "" });
+    if let Some(description) = taken(&mut function, "description") {
+        tool["description"] = description;
+    }
     let empty = || json!({ "type": "object", "properties": {} });
-    let parameters = given(function, "parameters").cloned().unwrap_or_else(empty);
-    let tool = json!({ "type": "function", "name": name, "description": description, "inputSchema": parameters });
+    tool["inputSchema"] = taken(&mut function, "parameters").unwrap_or_else(empty);
     Ok((name, tool))
 }
 
@@ -85,7 +89,7 @@ mod tests {
     use super::*;
 
     fn read(body: &Value) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
-        tools(body.as_object().unwrap())
+        tools(body.clone().as_object_mut().unwrap())
     }
 
     #[test]

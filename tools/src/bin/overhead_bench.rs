@@ -3,8 +3,10 @@
 //! The two take turns, so that a machine whose speed drifts slows both. Journal, scrubbing and metrics are on, as in
 //! production. Prints percentiles of the time to the first token and of the whole answer, and the difference.
 
-use std::error::Error;
-use std::path::PathBuf;
+#[path = "bench/service.rs"]
+#[allow(dead_code, reason = "this bench does not ask for the process")]
+mod service;
+
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -14,9 +16,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-const KEY: &str = "overhead-bench";
-
-type Failure = Box<dyn Error>;
+use crate::service::{Failure, KEY, Service, sibling};
 
 /// Measure what the proxy adds to a worker's own latency.
 #[derive(Debug, Parser)]
@@ -46,8 +46,7 @@ struct Direct {
 
 /// The stub behind `codex-proxy`, on one kept connection.
 struct Proxied {
-    _child: Child,
-    _state: tempfile::TempDir,
+    _service: Service,
     socket: BufReader<TcpStream>,
 }
 
@@ -83,11 +82,6 @@ fn report(name: &str, without: &[Sample], with: &[Sample], figure: fn(&Sample) -
         let (without, with) = (at(without), at(with));
         println!("{:<14}{without:>10.3}{with:>10.3}{:>10.3}", format!("{name} p{percentile}"), with - without);
     }
-}
-
-fn sibling(name: &str) -> Result<PathBuf, Failure> {
-    let path = std::env::current_exe()?.with_file_name(name);
-    if path.exists() { Ok(path) } else { Err(format!("{} is not built", path.display()).into()) }
 }
 
 // === impl Direct ===
@@ -154,29 +148,10 @@ impl Direct {
 
 impl Proxied {
     async fn start() -> Result<Self, Failure> {
-        let state = tempfile::tempdir()?;
-        let mut child = Command::new(sibling("codex-proxy")?)
-            .env("CODEX_BIN", sibling("app-server-stub")?)
-            .env("PORT", "0")
-            .env("PROXY_API_KEY", KEY)
-            .env("PROXY_UPSTREAM_BASE_URL", "http://127.0.0.1:9/v1")
-            .env("PROXY_STATE_DIR", state.path())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut log = BufReader::new(child.stdout.take().ok_or("stdout is piped")?).lines();
-        let (mut address, mut ready) = (None, false);
-        while address.is_none() || !ready {
-            let line = log.next_line().await?.ok_or("codex-proxy ended before it was ready")?;
-            ready |= line.contains("worker ready");
-            if let Some(url) = line.strip_prefix("codex-proxy listening on http://") {
-                address = Some(url.trim_end_matches("/v1").to_owned());
-            }
-        }
-        tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-        let socket = TcpStream::connect(address.ok_or("no address")?).await?;
+        let service = Service::start().await?;
+        let socket = TcpStream::connect(&service.address).await?;
         socket.set_nodelay(true)?;
-        Ok(Self { _child: child, _state: state, socket: BufReader::new(socket) })
+        Ok(Self { _service: service, socket: BufReader::new(socket) })
     }
 
     async fn ask(&mut self, script: &str) -> Result<Sample, Failure> {

@@ -35,7 +35,7 @@ fn body(extra: &Value) -> Value {
 }
 
 fn parse(body: &Value) -> Result<ChatRequest, InvalidRequest> {
-    ChatRequest::parse(body, 5)
+    ChatRequest::parse(body.clone(), 5)
 }
 
 #[test]

@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::io::AsyncReadExt;
 use tokio::time::sleep;
 
-use super::Failure;
-use super::service::{KEY, Service, post};
+use super::client::{connect, post};
+use super::service::{Failure, KEY, Service};
 
 /// How often the upstream is looked at, which is how exact the result is.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
@@ -28,7 +28,7 @@ enum Case {
 /// Measures every case and prints its median and its worst.
 pub(crate) async fn run(tries: usize, codex: &Path) -> Result<(), Failure> {
     let model = ModelStub::bind(([127, 0, 0, 1], 0).into()).await?.spawn();
-    let service = Service::start(codex, &model.base_url()).await?;
+    let service = Service::start_on(codex, &model.base_url()).await?;
     println!("{tries} tries; milliseconds from the client's leaving to the upstream's noticing");
     println!("{:<24}{:>8}{:>8}", "", "p50", "max");
     for case in [Case::MidStream, Case::BeforeTheFirstToken, Case::WithoutAStream] {
@@ -47,7 +47,7 @@ pub(crate) async fn run(tries: usize, codex: &Path) -> Result<(), Failure> {
 /// Asks, leaves, and waits until the upstream has noticed.
 async fn leave(service: &Service, model: &RunningStub, case: Case) -> Result<Duration, Failure> {
     model.clear_requests();
-    let mut socket = service.connect().await?;
+    let mut socket = connect(service).await?;
     let message = json!({ "role": "user", "content": case.script() });
     let streams = !matches!(case, Case::WithoutAStream);
     let body = json!({ "model": "gpt-5.2", "stream": streams, "messages": [message] });

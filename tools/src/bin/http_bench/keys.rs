@@ -7,8 +7,8 @@ use rand::Rng as _;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use super::Failure;
-use super::service::{KEY, Service, post, sibling};
+use super::client::{connect, post};
+use super::service::{Failure, KEY, Service};
 
 /// dudect's bound: above it, the classes differ for sure.
 const T_MAX: f64 = 4.5;
@@ -18,8 +18,8 @@ const CROPPED: f64 = 0.1;
 
 /// Sends the requests and prints what their times tell.
 pub(crate) async fn run(requests: usize) -> Result<(), Failure> {
-    let service = Service::start(&sibling("app-server-stub")?, "http://127.0.0.1:9/v1").await?;
-    let mut socket = service.connect().await?;
+    let service = Service::start().await?;
+    let mut socket = connect(&service).await?;
     let near = format!("{}!", &KEY[..KEY.len() - 1]);
     // Of the same letters, so that recording them is the same work.
     let far: String = KEY.chars().rev().collect();

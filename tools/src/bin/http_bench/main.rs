@@ -2,15 +2,17 @@
 //! a refusal tells anything about the key.
 
 mod cancel;
+mod client;
 mod keys;
+#[path = "../bench/service.rs"]
+#[allow(dead_code, reason = "these benches do not ask for the process")]
 mod service;
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-type Failure = Box<dyn Error>;
+use crate::service::Failure;
 
 /// Measure the HTTP side.
 #[derive(Debug, Parser)]
