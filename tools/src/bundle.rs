@@ -109,10 +109,15 @@ impl Draft {
 // === impl Bundle ===
 
 impl Bundle {
-    /// Reads a file, and checks every part of it.
+    /// Reads a file, or stdin for `-`, and checks every part of it.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let bytes =
-            fs::read(path).map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
+        let read = if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes)
+        } else {
+            fs::read(path)
+        };
+        let bytes = read.map_err(|error| Failure::Usage(format!("cannot read {}: {error}", path.display())))?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|byte| *byte == b'\n').count();
             damaged(path, line, "it is no UTF-8")
