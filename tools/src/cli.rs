@@ -1,19 +1,19 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
-use jiff::Timestamp;
 use journal::RequestId;
 
 use crate::failure::Failure;
+use crate::grep::GrepArgs;
 use crate::hold::HoldCommand;
-use crate::list::FilterArgs;
+use crate::list::ListArgs;
 use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
-use crate::when;
+use crate::show::ShowArgs;
+use crate::terminal::TerminalArgs;
 
 const AFTER_HELP: &str = "\
 While codex-proxy runs, it is asked through its control socket; otherwise the journal is opened directly. Every \
@@ -52,6 +52,8 @@ pub(crate) struct Cli {
     state_dir: Option<PathBuf>,
     #[arg(long, global = true, value_name = "FILE", help = KEY_FILE_HELP)]
     key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) terminal: TerminalArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -59,16 +61,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Finished requests, newest first
-    List {
-        #[command(flatten)]
-        filter: FilterArgs,
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<NonZeroUsize>,
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    List(ListArgs),
     /// Every event in order, one a line
     Events {
         /// Only those of this request
@@ -82,14 +75,7 @@ pub(crate) enum Command {
         json: bool,
     },
     /// One request as a timeline: who sent what to whom, and when
-    Show {
-        /// The request's id: the X-Request-Id of its answer
-        #[arg(value_name = "ID", value_parser = request_id)]
-        request: RequestId,
-        /// Its events instead, one JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    Show(ShowArgs),
     /// Write requests into a file that can be attached to a ticket: scrubbed as they are kept, with a proof of the journal
     Export {
         /// The requests' ids
@@ -120,29 +106,7 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Events in which a text is found, newest first
-    Grep {
-        /// What to look for in the events as they are kept, which is as JSON
-        #[arg(value_name = "PATTERN")]
-        pattern: String,
-        /// The pattern is a regular expression
-        #[arg(long)]
-        regex: bool,
-        /// The case of ASCII letters does not matter
-        #[arg(short, long, conflicts_with = "regex")]
-        ignore_case: bool,
-        /// Those of this time or later
-        #[arg(long, value_name = "TIME", value_parser = when::time)]
-        since: Option<Timestamp>,
-        /// Those before this time
-        #[arg(long, value_name = "TIME", value_parser = when::time)]
-        until: Option<Timestamp>,
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<NonZeroUsize>,
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    Grep(GrepArgs),
     /// Check every byte, the chain, the seals and the ledger's signatures
     Verify {
         /// Whether the ledger still has the entry with this digest, which was kept elsewhere

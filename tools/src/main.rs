@@ -7,7 +7,9 @@ mod describe;
 mod export;
 mod failure;
 mod folder;
+mod grep;
 mod hold;
+mod ink;
 mod ledger;
 mod list;
 mod output;
@@ -22,6 +24,7 @@ mod show;
 mod socket;
 mod source;
 mod table;
+mod terminal;
 mod text;
 mod verify;
 mod waited;
@@ -32,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 use codex_completions_api::admin::Operation;
-use journal::{Pattern, Query, Scope, Syntax};
+use journal::Query;
 
 use crate::cli::{Cli, Command, LedgerCommand, RetentionCommand};
 use crate::describe::Describer;
@@ -45,7 +48,9 @@ fn main() -> ExitCode {
     if let Some(code) = serve::as_codex() {
         return code;
     }
-    match run(&Cli::parse()) {
+    let cli = Cli::parse();
+    cli.terminal.apply();
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -74,33 +79,17 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     }
     let source = Source::new(settings);
     match &cli.command {
-        Command::List { filter, limit, json } => {
-            let (filter, limit) = (filter.filter(), limit.map(Into::into));
-            let lines = source.read(Query::List { filter, limit, before: None })?;
-            if *json { output::copy(lines) } else { list::print(lines) }
-        }
+        Command::List(args) => list::run(&source, args),
         Command::Events { request, from, json } => {
             print_events(source.read(Query::Events { request: *request, from_seq: *from })?, *json)
         }
-        Command::Show { request, json } => {
-            let lines = source.read(Query::Show { request: *request })?;
-            if *json { output::copy(lines) } else { show::print(lines, *request) }
-        }
+        Command::Show(args) => show::run(&source, args),
         Command::Export { requests, output } => export::export(&source, requests, output),
         Command::Tail { lines, follow, json } => {
             let query = Query::Tail { last: *lines };
             print_events(if *follow { source.follow(query)? } else { source.read(query)? }, *json)
         }
-        Command::Grep { pattern, regex, ignore_case, since, until, limit, json } => {
-            let syntax = match (regex, ignore_case) {
-                (true, _) => Syntax::Regex,
-                (false, true) => Syntax::IgnoreCase,
-                (false, false) => Syntax::Literal,
-            };
-            let pattern = Pattern::try_new(pattern, syntax).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
-            let scope = Scope { since: *since, until: *until, before: None, limit: limit.map(Into::into) };
-            print_events(source.read(Query::Search { pattern, scope })?, *json)
-        }
+        Command::Grep(args) => grep::run(&source, args),
         Command::Verify { anchor, json } => {
             verify::print(source.operate(&Operation::Verify { anchor: anchor.clone() })?, *json)
         }

@@ -67,6 +67,15 @@ impl State {
         state
     }
 
+    /// With the request of an exported file.
+    pub(crate) fn with_recording(name: &str) -> (Self, String) {
+        let state = Self::empty();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
+        let ids = state.trace(&["import", file.to_str().expect("UTF-8")]).ok();
+        let id = ids.trim().to_owned();
+        (state, id)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -283,7 +292,7 @@ pub(crate) fn finished(status: u16, outcome: Outcome, tokens: Option<Tokens>) ->
         tokens,
         usage_source: None,
         finish_reasons: tokens.iter().map(|_| "stop".to_owned()).collect(),
-        error: None,
+        error: (outcome == Outcome::Auth).then(|| "invalid_api_key".to_owned()),
         worker: Some("w1".to_owned()),
         ttft_ms: tokens.map(|_| 5.5),
         duration_ms: 20.25,
