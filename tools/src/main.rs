@@ -26,6 +26,7 @@ mod source;
 mod table;
 mod terminal;
 mod text;
+mod unknown;
 mod verify;
 mod waited;
 mod when;

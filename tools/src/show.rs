@@ -23,6 +23,7 @@ use crate::output::{self, Output};
 use crate::source::Source;
 use crate::terminal::terminal;
 use crate::text::plain;
+use crate::unknown;
 
 #[derive(Args)]
 pub(crate) struct ShowArgs {
@@ -62,25 +63,18 @@ struct Side {
 
 /// Shows a request.
 pub(crate) fn run(source: &Source, args: &ShowArgs) -> Result<(), Failure> {
-    let lines = source.read(Query::Show { request: args.request })?;
     if args.side.json {
-        return output::copy(lines);
+        let end = output::copy(source.read(Query::Show { request: args.request })?);
+        return end.map_err(|failure| unknown::explained(source, args.request, failure));
     }
-    let (recording, end) = Recording::read(lines, args.request);
-    // What is known of nothing says why.
-    if recording.steps.is_empty() {
-        return end;
-    }
+    let (recording, end) = read(source, args.request)?;
     let mut output = Output::new();
     match &args.side {
         Side { frames: true, .. } => frames::print(&recording, &mut output)?,
         Side { sse: true, .. } => print_answer(&recording, &mut output)?,
         Side { curl: true, .. } => outside(&curl::command(&recording, &source.base_url())?, &mut output)?,
         Side { diff: Some(other), .. } => {
-            let (other, other_end) = Recording::read(source.read(Query::Show { request: *other })?, *other);
-            if other.steps.is_empty() {
-                return other_end;
-            }
+            let (other, other_end) = read(source, *other)?;
             diff::print(&recording, &other, &mut output)?;
             output.end()?;
             return end.and(other_end);
@@ -94,6 +88,16 @@ pub(crate) fn run(source: &Source, args: &ShowArgs) -> Result<(), Failure> {
     }
     output.end()?;
     end
+}
+
+/// Reads what is known of a request, which is something, and what kept the rest from being read.
+fn read(source: &Source, request: RequestId) -> Result<(Recording, Result<(), Failure>), Failure> {
+    let (recording, end) = Recording::read(source.read(Query::Show { request })?, request);
+    if recording.steps.is_empty() {
+        end.map_err(|failure| unknown::explained(source, request, failure))?;
+        return Err(Failure::NothingFound(format!("nothing is known of request {request}")));
+    }
+    Ok((recording, end))
 }
 
 /// Prints the answer's bytes.

@@ -120,10 +120,9 @@ impl Source {
                 format!("no finished request in {place} yet; `codex-trace events` shows what else happened")
             }
             Query::Events { request: None, .. } | Query::Tail { .. } => format!("no such events in {place}"),
-            Query::Events { request: Some(id), .. } | Query::Show { request: id } => format!(
-                "no events of request {id} in {place}; they may be past their time (retention.content_ttl), or of another \
-                 service; `codex-trace list` shows which requests there are"
-            ),
+            Query::Events { request: Some(id), .. } | Query::Show { request: id } => {
+                format!("no events of request {id} in {place}; `codex-trace list` shows which requests there are")
+            }
         }
     }
 }

@@ -18,4 +18,5 @@ mod showing;
 mod socket;
 mod support;
 mod terminals;
+mod unknown;
 mod verifying;

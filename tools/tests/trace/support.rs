@@ -229,7 +229,7 @@ impl Run {
 }
 
 /// The request id that was made at `at`.
-fn id_at(at: Timestamp, n: usize) -> String {
+pub(crate) fn id_at(at: Timestamp, n: usize) -> String {
     let millis = at.as_millisecond();
     format!("{:08x}-{:04x}-7e4f-8a5b-6c7d8e9f{n:04x}", millis >> 16, millis & 0xffff)
 }
