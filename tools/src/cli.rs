@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use journal::RequestId;
 
+use crate::examples;
 use crate::failure::Failure;
 use crate::grep::GrepArgs;
 use crate::hold::HoldCommand;
 use crate::list::ListArgs;
+use crate::manual::WhichShell;
 use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
 use crate::show::ShowArgs;
+use crate::stats::StatsArgs;
 use crate::terminal::TerminalArgs;
 
 const AFTER_HELP: &str = "\
@@ -107,6 +110,10 @@ pub(crate) enum Command {
     },
     /// Events in which a text is found, newest first
     Grep(GrepArgs),
+    /// How many requests there were, and how they went: rates, times, tokens, errors
+    Stats(StatsArgs),
+    /// What runs at this moment, and how the last minute went, each second; q ends it, and in a pipe it is one frame
+    Top,
     /// Check every byte, the chain, the seals and the ledger's signatures
     Verify {
         /// Whether the ledger still has the entry with this digest, which was kept elsewhere
@@ -163,6 +170,17 @@ pub(crate) enum Command {
     },
     /// Redact a text as the journal would, or explain what would be redacted and why
     Scrub(ScrubArgs),
+    /// What completes the command line in a shell
+    Completions {
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: WhichShell,
+    },
+    /// Write manual pages, one for each command
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -203,6 +221,12 @@ pub(crate) enum LedgerCommand {
 // === impl Cli ===
 
 impl Cli {
+    /// The command line that this process was started with. What is wrong with it ends the process.
+    pub(crate) fn of_this_process() -> Self {
+        let matches = examples::command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())
+    }
+
     /// The flags, else what the service itself would use.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         Settings::find(self.state_dir.as_deref(), self.key_file.as_deref())

@@ -113,7 +113,7 @@ fn print_groups(
         let mut last_shown = None;
         for (index, (seq, line)) in events.iter().enumerate() {
             // Those that are not shown name the calls that later ones answer.
-            let described = describer.describe(line)?;
+            let event = describer.describe(line)?;
             if !group.is_near(&events, index, context) {
                 continue;
             }
@@ -124,8 +124,8 @@ fn print_groups(
             last_shown = Some(index);
             match (json, group.hits.contains(seq)) {
                 (true, _) => output.line(line)?,
-                (false, true) => output.line(&highlighted(described, pattern, line))?,
-                (false, false) => output.line(&described.to_string())?,
+                (false, true) => output.line(&highlighted(event, pattern, line))?,
+                (false, false) => output.line(&event.to_string())?,
             }
         }
     }

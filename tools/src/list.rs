@@ -83,6 +83,12 @@ struct Row {
     text: String,
 }
 
+/// As much of a summary as says whose it is.
+#[derive(Deserialize)]
+struct Named {
+    id: RequestId,
+}
+
 /// Lists requests.
 pub(crate) fn run(source: &Source, args: &ListArgs) -> Result<(), Failure> {
     // All must be there before the first in another order is known.
@@ -154,10 +160,6 @@ impl ListArgs {
         let Some(found) = found else {
             return source.read(Query::List { filter, limit, before: None });
         };
-        #[derive(Deserialize)]
-        struct Named {
-            id: RequestId,
-        }
         let lines = source.read(Query::List { filter, limit: None, before: None })?;
         let wanted = move |line: &str| serde_json::from_str(line).is_ok_and(|Named { id }| found.contains(&id));
         let nothing =

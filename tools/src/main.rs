@@ -4,6 +4,7 @@ mod backup;
 mod bundle;
 mod cli;
 mod describe;
+mod examples;
 mod export;
 mod failure;
 mod folder;
@@ -12,6 +13,7 @@ mod hold;
 mod ink;
 mod ledger;
 mod list;
+mod manual;
 mod output;
 mod rekey;
 mod replay;
@@ -23,9 +25,11 @@ mod settings;
 mod show;
 mod socket;
 mod source;
+mod stats;
 mod table;
 mod terminal;
 mod text;
+mod top;
 mod unknown;
 mod verify;
 mod waited;
@@ -34,7 +38,6 @@ mod when;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use codex_completions_api::admin::Operation;
 use journal::Query;
 
@@ -49,7 +52,7 @@ fn main() -> ExitCode {
     if let Some(code) = serve::as_codex() {
         return code;
     }
-    let cli = Cli::parse();
+    let cli = Cli::of_this_process();
     cli.terminal.apply();
     match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
@@ -63,12 +66,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<(), Failure> {
-    // It needs no journal, and so no configuration that is right.
-    if let Command::Scrub(args) = &cli.command {
-        return scrub::run(args);
-    }
-    if let Command::Replay(args) = &cli.command {
-        return replay::run(|| Ok(Source::new(cli.settings()?)), args);
+    match &cli.command {
+        // These need no journal, and so no configuration that is right.
+        Command::Scrub(args) => return scrub::run(args),
+        Command::Completions { shell } => return manual::completions(*shell),
+        Command::Man { dir } => return manual::man(dir),
+        Command::Replay(args) => return replay::run(|| Ok(Source::new(cli.settings()?)), args),
+        _ => {}
     }
     let settings = cli.settings()?;
     match &cli.command {
@@ -90,6 +94,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             let query = Query::Tail { last: *lines };
             print_events(if *follow { source.follow(query)? } else { source.read(query)? }, *json)
         }
+        Command::Stats(args) => stats::run(&source, args),
+        Command::Top => top::run(&source),
         Command::Grep(args) => grep::run(&source, args),
         Command::Verify { anchor, json } => {
             verify::print(source.operate(&Operation::Verify { anchor: anchor.clone() })?, *json)
@@ -114,7 +120,9 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         | Command::Import { .. }
         | Command::Rekey { .. }
         | Command::Replay(_)
-        | Command::Scrub(_) => Ok(()),
+        | Command::Scrub(_)
+        | Command::Completions { .. }
+        | Command::Man { .. } => Ok(()),
     }
 }
 

@@ -50,6 +50,11 @@ impl Output {
         Self { sink: None, live: false }
     }
 
+    /// For little, which needs no pager.
+    pub(crate) fn unpaged() -> Self {
+        Self { sink: Some(Sink::Stdout(buffered())), live: false }
+    }
+
     /// For lines that come from `lines`.
     pub(crate) fn for_answer(lines: &Lines) -> Self {
         Self { sink: None, live: lines.is_live() }

@@ -40,6 +40,7 @@ pub(crate) struct ShowArgs {
 /// What is wanted instead of the timeline.
 #[derive(Args)]
 #[group(multiple = false)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 struct Side {
     /// Its events instead, one JSON object a line
     #[arg(long)]
@@ -50,7 +51,7 @@ struct Side {
     /// The bytes of the answer as they went out
     #[arg(long)]
     sse: bool,
-    /// The request as a command of curl, with the key as $PROXY_API_KEY
+    /// The request as a command of curl, with the key as `$PROXY_API_KEY`
     #[arg(long = "request")]
     curl: bool,
     /// What is different in another request, but for times and ids

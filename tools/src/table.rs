@@ -78,6 +78,11 @@ impl Cell {
         Self { text: text.into(), ink: Some(ink) }
     }
 
+    /// What stands in it, as it is shown alone.
+    pub(crate) fn painted(&self) -> String {
+        self.ink.map_or_else(|| self.text.clone(), |ink| ink.paint(&self.text))
+    }
+
     /// `text` in a cell that is `width` wide.
     fn aligned(&self, column: &Column, width: usize) -> String {
         let len = self.text.chars().count();
@@ -177,11 +182,11 @@ fn fit(columns: &[Column], widths: &mut [Option<usize>], room: usize) {
     for index in by_rank {
         let (column, width) = (&columns[index], widths[index].unwrap_or(0));
         let least = if column.is_text { width.min(TEXT_MIN) } else { width };
-        let with = taken + if taken == 0 { 0 } else { GAP.len() } + least;
-        if column.rank > 0 && with > room {
+        let wanted = taken + if taken == 0 { 0 } else { GAP.len() } + least;
+        if column.rank > 0 && wanted > room {
             widths[index] = None;
         } else {
-            taken = with;
+            taken = wanted;
         }
     }
     if let Some((column, Some(width))) = columns.iter().zip(widths).last()

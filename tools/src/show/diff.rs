@@ -118,12 +118,16 @@ impl Comparable {
         match value {
             Value::Object(members) => {
                 members.retain(|name, _| !is_of_time(name));
-                members.values_mut().for_each(|value| self.strip(value));
+                for value in members.values_mut() {
+                    self.strip(value);
+                }
             }
             Value::Array(values) => {
                 // Headers are pairs.
                 values.retain(|pair| pair[0].as_str().is_none_or(|name| !is_of_time(name)));
-                values.iter_mut().for_each(|value| self.strip(value));
+                for value in values {
+                    self.strip(value);
+                }
             }
             Value::String(text) => *text = self.named(text),
             _ => {}

@@ -42,12 +42,12 @@ pub(super) struct Fact {
 impl Recording {
     /// Reads all of it, or as much as can be, with what kept the rest from being read.
     pub(super) fn read(lines: Lines, request: RequestId) -> (Self, Result<(), Failure>) {
-        let mut describer = Describer::default();
+        let mut words = Describer::default();
         let mut fold = SummaryFold::default();
         let (mut steps, mut summary) = (Vec::new(), None);
         let end = lines.each(|line| {
-            let described = describer.describe(line)?;
-            steps.push(Step { line: line.to_owned(), event: serde_json::from_str(line).ok(), described });
+            let (described, event) = (words.describe(line)?, serde_json::from_str(line).ok());
+            steps.push(Step { line: line.to_owned(), event, described });
             summary = summary.take().or_else(|| fold.apply(line));
             Ok(())
         });

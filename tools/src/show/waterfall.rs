@@ -32,7 +32,7 @@ pub(super) fn bars(recording: &Recording) -> (Vec<Bar>, f64) {
             Some(EventBody::RequestAdmitted { .. }) => bars.push(Bar::new("waiting for a place", "waiting", 0.0, at)),
             Some(EventBody::ResponseStarted { .. }) => bars.push(Bar::new("response", "answer", at, end)),
             Some(EventBody::RpcSent(frame)) => {
-                call(&mut bars, &mut calls, Direction::ProxyToWorker, &frame.frame.0, at)
+                call(&mut bars, &mut calls, Direction::ProxyToWorker, &frame.frame.0, at);
             }
             Some(EventBody::RpcReceived(frame)) => {
                 call(&mut bars, &mut calls, Direction::WorkerToProxy, &frame.frame.0, at);

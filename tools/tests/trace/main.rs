@@ -10,6 +10,7 @@ mod holding;
 mod keys;
 mod ledger;
 mod listing;
+mod manuals;
 mod printing;
 mod reading;
 mod retention;

@@ -1,16 +1,17 @@
 //! What is different on a terminal.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
+use journal::RequestId;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
-use crate::support::{FINISHED, State};
+use crate::support::{FINISHED, State, received};
 
-/// What `args` write on a terminal of 80 columns, where the pager marks each line.
-fn on_terminal(state: &State, args: &[&str], env: &[(&str, &str)]) -> String {
+/// Both ends of a terminal of 80 columns: the one of whoever looks at it, and that of programs.
+fn terminal() -> (File, File) {
     let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&controller).unwrap();
     unlockpt(&controller).unwrap();
@@ -18,6 +19,12 @@ fn on_terminal(state: &State, args: &[&str], env: &[(&str, &str)]) -> String {
     tcsetwinsize(&controller, size).unwrap();
     let path = ptsname(&controller, Vec::new()).unwrap();
     let terminal = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+    (File::from(controller), terminal)
+}
+
+/// What `args` write on a terminal of 80 columns, where the pager marks each line.
+fn on_terminal(state: &State, args: &[&str], env: &[(&str, &str)]) -> String {
+    let (mut controller, terminal) = terminal();
     let mut command = state.command(args);
     command.env("PATH", std::env::var_os("PATH").unwrap()).env("PAGER", "sed s/^/paged:/").envs(env.iter().copied());
     let mut child = command.stdout(Stdio::from(terminal)).spawn().unwrap();
@@ -25,7 +32,7 @@ fn on_terminal(state: &State, args: &[&str], env: &[(&str, &str)]) -> String {
     drop(command);
     let mut text = Vec::new();
     // Linux says EIO for a terminal that nobody holds any more.
-    let _ = File::from(controller).read_to_end(&mut text);
+    let _ = controller.read_to_end(&mut text);
     assert!(child.wait().unwrap().success());
     String::from_utf8(text).unwrap().replace('\r', "")
 }
@@ -40,6 +47,40 @@ fn what_is_long_is_paged_in_colours_and_fits() {
     assert!(plain.starts_with("AT ") && !plain.contains('\u{1b}'), "{plain}");
     let without = on_terminal(&state, &["list", "--color", "never"], &[("PAGER", "no-such-pager-here")]);
     assert_eq!(without, plain);
+}
+
+#[test]
+fn top_takes_the_screen_until_q() {
+    let state = State::with_requests();
+    let service = state.serve();
+    let id: RequestId = RequestId::generate();
+    service.record(Some(id), received());
+    let (mut controller, terminal) = terminal();
+    let before = tcgetattr(&terminal).unwrap().local_modes;
+    let mut command = state.command(&["top"]);
+    let mut child = command
+        .stdin(Stdio::from(terminal.try_clone().unwrap()))
+        .stdout(Stdio::from(terminal.try_clone().unwrap()))
+        .spawn()
+        .unwrap();
+    let mut shown = Vec::new();
+    let row = id.to_string();
+    let has = |shown: &[u8], text: &str| String::from_utf8_lossy(shown).contains(text);
+    while !has(&shown, &row) {
+        let mut bytes = [0; 4096];
+        let read = controller.read(&mut bytes).unwrap();
+        shown.extend_from_slice(&bytes[..read]);
+    }
+    assert!(has(&shown, "\u{1b}[?1049h") && has(&shown, "running      2") && !has(&shown, "\u{1b}[?1049l"));
+    controller.write_all(b"xq").unwrap();
+    while !has(&shown, "\u{1b}[?1049l") {
+        let mut bytes = [0; 4096];
+        let read = controller.read(&mut bytes).unwrap();
+        shown.extend_from_slice(&bytes[..read]);
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(tcgetattr(&terminal).unwrap().local_modes, before, "keys are read as before");
+    service.stop();
 }
 
 #[test]
