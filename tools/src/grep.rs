@@ -183,8 +183,8 @@ impl Group {
             Ok(())
         });
         match end {
-            // Its time was up in between.
-            Ok(()) | Err(Failure::NothingFound(_)) => Ok(events),
+            // Its time was up in between; and what is damaged the search has met as well.
+            Ok(()) | Err(Failure::NothingFound(_) | Failure::Damaged(_)) => Ok(events),
             Err(failure) => Err(failure),
         }
     }

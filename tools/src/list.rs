@@ -5,7 +5,6 @@ mod filter;
 mod found;
 mod order;
 
-use std::collections::HashSet;
 use std::num::NonZeroUsize;
 
 use clap::Args;
@@ -14,6 +13,7 @@ use journal::{Query, RequestId, Summary};
 use serde::Deserialize;
 
 pub(crate) use self::filter::FilterArgs;
+use self::found::Found;
 use self::order::Order;
 use crate::failure::Failure;
 use crate::ink::Ink;
@@ -94,7 +94,7 @@ pub(crate) fn run(source: &Source, args: &ListArgs) -> Result<(), Failure> {
     // All must be there before the first in another order is known.
     let in_order = args.sort == Order::At && !args.reverse;
     let limit = args.limit.map(usize::from);
-    let lines = args.ask(source, limit.filter(|_| in_order))?;
+    let (lines, searched) = args.ask(source, limit.filter(|_| in_order))?;
     let mut printer = args.printer(&lines)?;
     let end = if in_order {
         lines.each(|line| printer.print(&Row::read(line)?))
@@ -112,7 +112,7 @@ pub(crate) fn run(source: &Source, args: &ListArgs) -> Result<(), Failure> {
         end
     };
     printer.end()?;
-    end
+    searched.and(end)
 }
 
 /// Reads a line of an answer to [`Query::List`].
@@ -153,30 +153,26 @@ fn none() -> String {
 // === impl ListArgs ===
 
 impl ListArgs {
-    /// Begins the answer, of at most `limit` lines.
-    fn ask(&self, source: &Source, limit: Option<usize>) -> Result<Lines, Failure> {
+    /// Begins the answer, of at most `limit` lines, with what kept a search from finding all of them.
+    fn ask(&self, source: &Source, limit: Option<usize>) -> Result<(Lines, Result<(), Failure>), Failure> {
         let filter = self.filter.filter();
-        let found = self.found(source, filter.since)?;
-        let Some(found) = found else {
-            return source.read(Query::List { filter, limit, before: None });
+        let Some(Found { requests, end }) = self.found(source, filter.since)? else {
+            return Ok((source.read(Query::List { filter, limit, before: None })?, Ok(())));
         };
         let lines = source.read(Query::List { filter, limit: None, before: None })?;
-        let wanted = move |line: &str| serde_json::from_str(line).is_ok_and(|Named { id }| found.contains(&id));
+        let wanted = move |line: &str| serde_json::from_str(line).is_ok_and(|Named { id }| requests.contains(&id));
         let nothing =
             "no finished request is like that, as far as its events are kept; `codex-trace list` shows all of them";
-        Ok(lines.only(wanted, limit, nothing.to_owned()))
+        Ok((lines.only(wanted, limit, nothing.to_owned()), end))
     }
 
-    /// The requests that a search finds; `None` if none is asked for.
-    fn found(&self, source: &Source, since: Option<Timestamp>) -> Result<Option<HashSet<RequestId>>, Failure> {
+    /// What is searched for; `None` if nothing is.
+    fn found(&self, source: &Source, since: Option<Timestamp>) -> Result<Option<Found>, Failure> {
         let by_text = self.grep.as_deref().map(|text| found::with_text(source, text, since)).transpose()?;
         let by_tool = self.tool.as_deref().map(|name| found::with_tool(source, name, since)).transpose()?;
         Ok(match (by_text, by_tool) {
-            (Some(mut ids), Some(others)) => {
-                ids.retain(|id| others.contains(id));
-                Some(ids)
-            }
-            (ids, others) => ids.or(others),
+            (Some(found), Some(other)) => Some(found.and(other)),
+            (found, other) => found.or(other),
         })
     }
 

@@ -70,7 +70,11 @@ fn lanes(direction: Option<Direction>) -> &'static str {
 
 /// A pause of so many milliseconds.
 pub(super) fn in_words(ms: f64) -> String {
-    if ms < 1000.0 { format!("{ms:.0} ms") } else { format!("{:.1} s", ms / 1000.0) }
+    match ms {
+        ..10.0 => format!("{ms:.1} ms"),
+        10.0..1000.0 => format!("{ms:.0} ms"),
+        _ => format!("{:.1} s", ms / 1000.0),
+    }
 }
 
 #[cfg(test)]
@@ -84,6 +88,7 @@ mod tests {
             let shown: Vec<char> = lanes(direction).chars().collect();
             assert!([2, 9, 16].iter().all(|lane| "│●○".contains(shown[*lane])), "{direction:?}");
         }
+        assert_eq!(in_words(0.25), "0.2 ms");
         assert_eq!(in_words(999.4), "999 ms");
         assert_eq!(in_words(1234.0), "1.2 s");
     }

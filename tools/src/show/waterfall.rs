@@ -7,6 +7,10 @@ use serde_json::Value;
 
 use super::recording::Recording;
 use crate::describe::Direction;
+use crate::text::plain;
+
+/// The longest name that is shown whole, in characters: there is no room for more beside the bars.
+const NAME_MAX: usize = 26;
 
 /// A stretch of time.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +74,7 @@ fn call(bars: &mut Vec<Bar>, calls: &mut HashMap<Open, usize>, direction: Direct
 
 impl Bar {
     fn new(name: &str, class: &'static str, from: f64, to: f64) -> Self {
-        Self { name: name.to_owned(), class, from, to }
+        Self { name: plain(name, NAME_MAX), class, from, to }
     }
 }
 
