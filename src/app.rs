@@ -14,8 +14,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::admin::ControlServer;
 use crate::admin::socket::BindError;
+use crate::admin::{AdminListener, ControlServer};
 use crate::backend::app_server::AppServer;
 use crate::backend::app_server::catalog::{self, CatalogError};
 use crate::backend::app_server::instructions::{self, FileError};
@@ -60,6 +60,16 @@ pub enum StartError {
         address: String,
         /// The port.
         port: u16,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The admin listener's address is taken or not ours.
+    #[error(
+        "cannot listen on {address} for the admin API: {source}.\nSet PROXY_ADMIN_LISTEN (--admin-listen) to a free port of this machine."
+    )]
+    BindAdmin {
+        /// Host and port.
+        address: String,
         /// Why not.
         source: std::io::Error,
     },
@@ -131,6 +141,7 @@ impl StartError {
             Self::Journal(journal::Error::Locked { .. } | journal::Error::Io { .. })
             | Self::Catalog(CatalogError::Cache { .. })
             | Self::Bind { .. }
+            | Self::BindAdmin { .. }
             | Self::StateDir(_)
             | Self::Home(_)
             | Self::Keys(KeysError::Io { .. })
@@ -161,6 +172,7 @@ impl Service {
         let tls = Tls::new(&config)?;
         let listener = bind(&config).await?;
         let address = listener.local_addr()?;
+        let admin = bind_admin(&config).await?;
         let state_dir = StateDir::prepare(&config.state_dir)?;
         let gateway = Gateway::new(&config)?;
         let proof = Proof::default();
@@ -208,7 +220,8 @@ impl Service {
         tasks.spawn(http::server::serve(app.clone(), listener));
         let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy, last_known, app.config.anchor_file.clone());
         let live = Arc::new(Live::new(app.clone(), sources));
-        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), Some(live.clone()), stop.clone()));
+        let admin = admin.map(|listener| (listener, app.clone()));
+        tasks.spawn(control.serve(recorder, reader, upkeep.clone(), Some(live.clone()), admin, stop.clone()));
         tasks.spawn(upkeep.run(stop.clone()));
         tasks.spawn(live.clone().watch_files(stop.clone()));
         Ok(Self { app, live, address, recorder_thread, tasks, stop, terminate, interrupt, hangup })
@@ -296,6 +309,14 @@ async fn bind(config: &Config) -> Result<TcpListener, StartError> {
     let failed =
         |source| StartError::Bind { address: format!("{}:{}", config.host, config.port), port: config.port, source };
     TcpListener::bind((config.host.as_str(), config.port)).await.map_err(failed)
+}
+
+async fn bind_admin(config: &Config) -> Result<Option<AdminListener>, StartError> {
+    let Some(address) = &config.admin_listen else { return Ok(None) };
+    let failed = |source| StartError::BindAdmin { address: address.clone(), source };
+    let listener = AdminListener::bind(address).await.map_err(failed)?;
+    tracing::info!(kind = "admin", address = %listener.address().map_err(failed)?, "admin listener");
+    Ok(Some(listener))
 }
 
 fn bind_remedy(kind: ErrorKind, port: u16) -> String {

@@ -26,8 +26,8 @@ pub use self::choice::{
 };
 pub use self::cli::{add_flags, given_flags};
 pub use self::form::{
-    BaseInstructions, BaseUrl, Count, FilePath, Form, Host, MASK, Maybe, Millis, NOT_SET, Name, Period, Secret, Size,
-    Switch,
+    BaseInstructions, BaseUrl, Count, FilePath, Form, Host, Listen, MASK, Maybe, Millis, NOT_SET, Name, Period, Secret,
+    Size, Switch,
 };
 pub use self::mistake::{Mistake, Mistakes, Warning};
 pub use self::models::{Alias, Models, Target};

@@ -421,13 +421,13 @@ pub struct Frame {
 /// Data of `audit.read`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct AuditRead {
-    /// Who: `uid:1000` for a local user.
+    /// Who: `uid:1000` for a local user, `key:ID` for a key.
     pub actor: String,
     /// What: `list`, `events`, `show` or `tail`.
     pub action: String,
     /// Which part, such as a request id; empty for everything.
     pub filter: String,
-    /// Whether a running service answered (`socket`) or the folder was opened directly (`folder`).
+    /// Whether a running service answered (`socket`, `admin`) or the folder was opened directly (`folder`).
     pub via: String,
 }
 

@@ -1,6 +1,7 @@
 //! Answers questions and runs operations for whoever is at the other end of the control socket.
 
 use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
@@ -37,9 +38,14 @@ pub(super) struct Control {
     pub(super) stop: CancellationToken,
 }
 
-/// Who asks: the user id of the process at the other end.
-#[derive(Clone, Copy)]
-pub(super) struct Peer(pub(super) u32);
+/// Who asks.
+#[derive(Clone)]
+pub(super) enum Peer {
+    /// The user of the process at the other end of the control socket.
+    User(u32),
+    /// A key on the admin listener, by its id.
+    Key(Arc<str>),
+}
 
 /// A question that is not answered.
 pub(super) struct Refusal {
@@ -57,7 +63,7 @@ struct ClientLeft;
 impl Control {
     /// Answers `ask`.
     pub(super) async fn answer(self, ask: Ask, peer: Peer) -> Result<Response, Refusal> {
-        self.audit(ask.query.audit(peer.actor(), "socket")).await?;
+        self.audit(ask.query.audit(peer.actor(), peer.via())).await?;
         Ok(self.respond(|control, chunks| control.feed(ask, chunks)))
     }
 
@@ -65,7 +71,7 @@ impl Control {
     pub(super) async fn operate(self, operation: Operation, peer: Peer) -> Result<Response, Refusal> {
         operation.check()?;
         let actor = peer.actor();
-        if let Some(read) = operation.audit(&actor, "socket") {
+        if let Some(read) = operation.audit(&actor, peer.via()) {
             self.audit(read).await?;
         }
         Ok(self.respond(|control, chunks| control.perform(operation, actor, chunks)))
@@ -195,8 +201,19 @@ fn send(text: String, chunks: &mpsc::Sender<Chunk>) -> Result<(), ClientLeft> {
 // === impl Peer ===
 
 impl Peer {
-    pub(super) fn actor(self) -> String {
-        format!("uid:{}", self.0)
+    pub(super) fn actor(&self) -> String {
+        match self {
+            Self::User(uid) => format!("uid:{uid}"),
+            Self::Key(id) => format!("key:{id}"),
+        }
+    }
+
+    /// The way it came.
+    fn via(&self) -> &'static str {
+        match self {
+            Self::User(_) => "socket",
+            Self::Key(_) => "admin",
+        }
     }
 }
 
@@ -206,6 +223,11 @@ impl Refusal {
     /// Because of `why`, which is in how it was asked.
     pub(super) fn new(status: StatusCode, why: impl Into<String>) -> Self {
         Self { status, why: why.into(), fault: Fault::Usage }
+    }
+
+    /// Because of who asks.
+    pub(super) fn denied(status: StatusCode, why: impl Into<String>) -> Self {
+        Self { status, why: why.into(), fault: Fault::NoAccess }
     }
 
     fn unrecorded(error: &NotRecorded) -> Self {

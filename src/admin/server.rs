@@ -14,8 +14,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::control::{Control, Peer};
+use super::listener::AdminListener;
 use super::routes::router;
 use super::socket::{BindError, SocketFile};
+use crate::http::App;
 use crate::live::Live;
 use crate::record::Recorder;
 use crate::upkeep::Upkeep;
@@ -46,18 +48,22 @@ impl ControlServer {
 
     /// Answers until `stop`, then removes the socket and gives the last answers a short time to end. Once it returns, nothing
     /// of it holds the journal open but a check or a backup that was cut off and has not noticed yet. Without a `live` service there is
-    /// nothing to switch, only a journal to read.
+    /// nothing to switch, only a journal to read. With an `admin` listener, keys are answered there.
     pub async fn serve(
         self,
         recorder: Recorder,
         reader: Reader,
         upkeep: Upkeep,
         live: Option<Arc<Live>>,
+        admin: Option<(AdminListener, Arc<App>)>,
         stop: CancellationToken,
     ) {
         let Self { listener, file } = self;
         let (tasks, cut) = (TaskTracker::new(), CancellationToken::new());
         let router = router(Control { recorder, reader, upkeep, tasks: tasks.clone(), stop: stop.clone() }, live);
+        if let Some((admin, app)) = admin {
+            tasks.spawn(admin.serve(app, router.clone(), stop.clone()));
+        }
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
@@ -81,7 +87,7 @@ impl ControlServer {
 
 async fn connection(socket: UnixStream, router: Router, cut: CancellationToken) {
     let peer = match socket.peer_cred() {
-        Ok(peer) => Peer(peer.uid()),
+        Ok(peer) => Peer::User(peer.uid()),
         Err(error) => return tracing::warn!(%error, "cannot tell who asks on the control socket, so it gets no answer"),
     };
     let service = TowerToHyperService::new(router.layer(Extension(peer)));

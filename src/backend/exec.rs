@@ -44,6 +44,20 @@ const SYSTEM_FOLDERS: [&str; 12] = [
     "/run/systemd/resolve",
 ];
 
+/// Whether the kernel can bound which files a worker touches.
+#[cfg(target_os = "linux")]
+pub fn can_bound_files() -> bool {
+    use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+    let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    ruleset.handle_access(AccessFs::from_all(ABI::V1)).is_ok_and(|ruleset| ruleset.create().is_ok())
+}
+
+/// The same where there is no Landlock.
+#[cfg(not(target_os = "linux"))]
+pub fn can_bound_files() -> bool {
+    false
+}
+
 // === impl WorkerExec ===
 
 impl WorkerExec {

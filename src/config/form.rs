@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -68,6 +68,10 @@ pub enum Name {}
 /// An address or a name to listen on, without a port.
 #[derive(Debug)]
 pub enum Host {}
+
+/// An IP address with a port.
+#[derive(Debug)]
+pub enum Listen {}
 
 /// A path.
 #[derive(Debug)]
@@ -303,6 +307,25 @@ impl Form for Host {
 
     fn allowed() -> String {
         "an IP address or a host name, without a port".to_owned()
+    }
+
+    fn show(value: &String) -> String {
+        value.clone()
+    }
+}
+
+// === impl Listen ===
+
+impl Form for Listen {
+    type Value = String;
+
+    fn parse(text: &str) -> Result<String, String> {
+        let address: Result<SocketAddr, _> = text.parse();
+        address.map(|address| address.to_string()).map_err(|_| format!("{} is no address with a port", quote(text)))
+    }
+
+    fn allowed() -> String {
+        "an IP address with a port, such as `127.0.0.1:9443`; port 0 picks a free one".to_owned()
     }
 
     fn show(value: &String) -> String {

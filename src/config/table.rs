@@ -11,7 +11,8 @@ use super::choice::{
     StopAfterTools,
 };
 use super::form::{
-    BaseInstructions, BaseUrl, Count, FilePath, Form, Host, Maybe, Millis, NOT_SET, Name, Period, Secret, Size, Switch,
+    BaseInstructions, BaseUrl, Count, FilePath, Form, Host, Listen, Maybe, Millis, NOT_SET, Name, Period, Secret, Size,
+    Switch,
 };
 use super::layers::Layers;
 use super::mistake::Warning;
@@ -192,6 +193,9 @@ settings! {
     auth_login_url_mode: Maybe<LoginUrlMode> { key: "auth.login_url_mode", env: "PROXY_AUTH_LOGIN_URL_MODE", default: Unset }
     /// Whether `/v1/models` asks for the key too.
     protect_models: Switch { key: "auth.protect_models", env: "PROXY_PROTECT_MODELS", default: Text("false") }
+
+    /// Address and port on which keys of the roles auditor, engineer and operator may ask what the control socket answers; TLS as for clients.
+    admin_listen: Maybe<Listen> { key: "admin.listen", env: "PROXY_ADMIN_LISTEN", flag: "admin-listen", default: Unset }
 
     /// Whether `/v1/usage` is open without a key, and then shows what everybody used.
     usage_allow_unauth: Switch { key: "auth.usage_allow_unauth", env: "PROXY_USAGE_ALLOW_UNAUTH", default: Text("false") }

@@ -84,14 +84,50 @@ where
 
 #[cfg(test)]
 mod tests {
-    use http_body_util::Full;
+    use std::convert::Infallible;
+
+    use futures_util::{Stream, StreamExt, stream};
+    use http_body_util::{Full, StreamBody};
+    use tokio::time::{Instant, sleep};
 
     use super::*;
+
+    /// A body of `size` bytes that come one by one, with this pause before each.
+    fn slow(size: usize, pause: Duration) -> impl Body<Data = Bytes, Error = Infallible> + Unpin {
+        StreamBody::new(Box::pin(bytes(size, pause)))
+    }
+
+    fn bytes(size: usize, pause: Duration) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
+        stream::iter(0..size).then(move |_| async move {
+            sleep(pause).await;
+            Ok(Frame::data(Bytes::from_static(b"x")))
+        })
+    }
 
     #[tokio::test]
     async fn the_limit_is_inclusive() {
         let body = || Full::new(Bytes::from_static(b"12345"));
         assert_eq!(read(body(), 5, false).await.unwrap(), "12345");
         assert!(matches!(read(body(), 4, false).await, Err(ApiError::BodyTooLarge)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pause_may_be_long_and_no_longer() {
+        assert_eq!(read(slow(5, READ_TIMEOUT / 10 * 9), 5, false).await.unwrap(), "xxxxx");
+        let began = Instant::now();
+        assert!(matches!(read(slow(5, READ_TIMEOUT / 10 * 11), 5, false).await, Err(ApiError::BodyTimeout)));
+        assert_eq!(began.elapsed(), READ_TIMEOUT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_too_large_is_not_listened_to_for_ever() {
+        let began = Instant::now();
+        let endless = slow(usize::MAX, DISCARD_TIME / 10);
+        assert!(matches!(read(endless, 3, false).await, Err(ApiError::BodyTooLarge)));
+        assert_eq!(began.elapsed(), DISCARD_TIME / 10 * 4 + DISCARD_TIME);
+        let began = Instant::now();
+        let silent = slow(4, Duration::ZERO).with_trailers(std::future::pending());
+        assert!(matches!(read(silent, 3, false).await, Err(ApiError::BodyTooLarge)));
+        assert_eq!(began.elapsed(), DISCARD_TIME);
     }
 }

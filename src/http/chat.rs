@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::error::{ApiError, rate_left};
 use super::exchange::{ClientGone, Exchange};
+use super::head::check_content;
 use super::turns::{Job, Limits, Step, Turns};
 use super::{App, output};
 use crate::config::Config;
@@ -140,6 +141,7 @@ pub async fn serve(app: Arc<App>, mut exchange: Exchange, client: Client, body: 
 fn admit(app: &App, exchange: &mut Exchange, client: &Client, body: &[u8]) -> Result<Admitted, ApiError> {
     let limits = app.gateway.limits();
     let rate = || limits.spend(client.key.as_deref(), network(client.peer.ip())).map_err(ApiError::RateLimited);
+    check_content(&client.head.headers)?;
     let Some(key) = &client.key else {
         // Whether it is JSON comes first; more of it is not worth the memory.
         serde_json::from_slice::<IgnoredAny>(body).map_err(|_| ApiError::InvalidJson)?;

@@ -1,6 +1,7 @@
-//! Every error that a client can see, in one table: status, type, code, param, retry hint, outcome.
-//!
-//! Handlers return an [`ApiError`]; the body is built here and nowhere else. Messages and codes are those that partners know.
+//! Every error that a client can see. Handlers return an [`ApiError`]; its answer is built here and nowhere else, from its row in the
+//! [`table`]. Messages and codes are those that partners know.
+
+pub mod table;
 
 mod login;
 
@@ -11,13 +12,14 @@ use journal::Outcome;
 use serde_json::{Value, json};
 
 pub use self::login::LoginHint;
+use self::table::{About, Case, Wait};
 use crate::backend::TurnStartError;
 use crate::backend::app_server::connection::CallError;
 use crate::gateway::keys::Role;
 use crate::gateway::maintenance::Notice;
 use crate::gateway::queue::NoPlace;
 use crate::gateway::rate::{Left, TooMany};
-use crate::openai::error::{ErrorBody, ErrorObject, InvalidRequest, Param, shortened};
+use crate::openai::error::{ErrorBody, ErrorObject, Fault, InvalidRequest, Param, shortened};
 use crate::turn::{FailureKind, TurnFailure};
 
 /// What can go wrong with a request.
@@ -46,12 +48,20 @@ pub enum ApiError {
     Maintenance(Notice),
     /// The body is above the limit.
     BodyTooLarge,
+    /// The head can be read in more than one way; the message says why.
+    InvalidHead(&'static str),
+    /// The body says that it is no JSON.
+    ContentType,
+    /// The body says that it is compressed.
+    ContentEncoding,
     /// The body broke off or came in a form that HTTP does not know.
     BodyUnreadable,
     /// The client did not send its body in time.
     BodyTimeout,
     /// No such path.
     NotFound,
+    /// `/v1/responses`, which clients look for and this version does not have.
+    NoResponses,
     /// The path has no such method.
     MethodNotAllowed(&'static str),
     /// `/metrics` is not for everybody.
@@ -87,20 +97,6 @@ pub enum ApiError {
     Internal,
 }
 
-/// One row of the table.
-struct Row<'a> {
-    status: u16,
-    kind: &'static str,
-    code: &'a str,
-    message: &'a str,
-    param: Option<Param<'a>>,
-    retryable: Option<bool>,
-    outcome: Outcome,
-}
-
-/// What clients read when the upstream refused Codex.
-const NOT_LOGGED_IN: &str = "Codex is not logged in to its upstream, or its key was refused";
-
 /// The longest name of a model that is repeated to anybody, in bytes.
 pub const MODEL_MAX: usize = 200;
 
@@ -119,39 +115,102 @@ const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 // === impl ApiError ===
 
 impl ApiError {
+    /// Its row in the table.
+    pub fn case(&self) -> Case {
+        match self {
+            Self::InvalidJson => Case::InvalidJson,
+            Self::Invalid(error) => match error.fault {
+                Fault::Form => Case::InvalidField,
+                Fault::NoModel => Case::ModelRequired,
+                Fault::Unsupported => Case::UnsupportedParameter,
+            },
+            Self::ModelNotFound { .. } => Case::ModelNotFound,
+            Self::PromptTooLong => Case::PromptTooLong,
+            Self::Unauthorized => Case::Unauthorized,
+            Self::WrongRole(_) => Case::WrongRole,
+            Self::RateLimited(_) => Case::RateLimited,
+            Self::TooManyStreams => Case::TooManyStreams,
+            Self::Maintenance(_) => Case::Maintenance,
+            Self::BodyTooLarge => Case::BodyTooLarge,
+            Self::InvalidHead(_) => Case::InvalidHead,
+            Self::ContentType => Case::ContentType,
+            Self::ContentEncoding => Case::ContentEncoding,
+            Self::BodyUnreadable => Case::BodyUnreadable,
+            Self::BodyTimeout => Case::BodyTimeout,
+            Self::NotFound => Case::NotFound,
+            Self::NoResponses => Case::NoResponses,
+            Self::MethodNotAllowed(_) => Case::MethodNotAllowed,
+            Self::MetricsDenied => Case::MetricsDenied,
+            Self::BackendDisabled => Case::BackendDisabled,
+            Self::WorkerNotReady(_) => Case::WorkerNotReady,
+            Self::WorkerBusy => Case::WorkerBusy,
+            Self::WorkerExited => Case::WorkerExited,
+            Self::RequestTimeout => Case::RequestTimeout,
+            Self::IdleTimeout => Case::IdleTimeout,
+            Self::Rpc { .. } => Case::Rpc,
+            Self::Turn(failure) => match failure.kind {
+                FailureKind::WorkerExited => Case::WorkerExited,
+                FailureKind::ContextLength => Case::ContextLength,
+                FailureKind::BadRequest => Case::UpstreamRefused,
+                FailureKind::Unauthorized => Case::NotLoggedIn,
+                FailureKind::RateLimited => Case::UpstreamRateLimited,
+                FailureKind::ModelNotFound => Case::UpstreamModelNotFound,
+                FailureKind::Unavailable => Case::UpstreamFailed,
+                FailureKind::Disconnected => Case::UpstreamBrokeOff,
+                FailureKind::NotCalled => Case::NotCalled,
+                FailureKind::Other => Case::TurnFailed,
+            },
+            Self::NotLoggedIn(_) => Case::NotLoggedIn,
+            Self::JournalUnavailable => Case::JournalUnavailable,
+            Self::ShuttingDown => Case::ShuttingDown,
+            Self::Internal => Case::Internal,
+        }
+    }
+
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
-        StatusCode::from_u16(self.row().status).expect("the table holds valid statuses")
+        StatusCode::from_u16(self.case().row().status).expect("the table holds valid statuses")
     }
 
     /// The `code` of the body.
     pub fn code(&self) -> String {
-        self.row().code.to_owned()
+        match self {
+            Self::Rpc { code, .. } => code.clone(),
+            _ => self.case().row().code.to_owned(),
+        }
     }
 
     /// The `message` of the body.
     pub fn message(&self) -> String {
-        self.row().message.to_owned()
+        match self {
+            Self::Invalid(InvalidRequest { message, .. })
+            | Self::ModelNotFound { message }
+            | Self::Maintenance(Notice { message: Some(message), .. })
+            | Self::Rpc { message, .. }
+            // What the other failures say may quote credentials or name the upstream's address, and is no business of the partner.
+            | Self::Turn(TurnFailure {
+                kind: FailureKind::BadRequest | FailureKind::NotCalled | FailureKind::Other,
+                message,
+            }) => message.clone(),
+            Self::InvalidHead(message) => (*message).to_owned(),
+            Self::WrongRole(role) => format!("a key of the role {role} cannot do this"),
+            _ => self.case().row().message.to_owned(),
+        }
     }
 
     /// How the request ended, for summaries and metrics.
     pub fn outcome(&self) -> Outcome {
-        self.row().outcome
+        self.case().row().outcome
     }
 
     /// The body, `{"error":{…}}`.
     pub fn body(&self) -> String {
+        let (message, code) = (&*self.message(), &*self.code());
         if matches!(self, Self::MetricsDenied) {
-            return json!({ "ok": false, "reason": self.message() }).to_string();
+            return json!({ "ok": false, "reason": message }).to_string();
         }
-        let row = self.row();
-        let error = ErrorObject {
-            message: row.message,
-            kind: row.kind,
-            code: row.code,
-            param: row.param,
-            retryable: row.retryable,
-        };
+        let row = self.case().row();
+        let error = ErrorObject { message, kind: row.kind, code, param: self.param(), retryable: row.retryable };
         let mut body = serde_json::to_value(ErrorBody { error }).expect("the body has string keys");
         if matches!(self, Self::WorkerNotReady(_)) {
             body["worker_status"] = json!({ "ready": false });
@@ -159,21 +218,33 @@ impl ApiError {
         if let Self::NotLoggedIn(hint) = self {
             hint.add_to(&mut body["error"]);
         }
-        Value::to_string(&body)
+        body.to_string()
+    }
+
+    fn param(&self) -> Option<Param<'_>> {
+        match (self.case().row().param, self) {
+            (About::Nothing, _) => None,
+            (About::Field(name), _) => Some(Param::Field(name)),
+            (About::Named, Self::Invalid(InvalidRequest { param: Some(name), .. })) => Some(Param::Field(name)),
+            (About::Body | About::Named, _) => Some(Param::Body),
+        }
     }
 
     /// Headers that go with it.
     pub fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        match self {
-            Self::Unauthorized => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=api"));
-            }
-            Self::MethodNotAllowed(allow) => {
-                headers.insert(header::ALLOW, HeaderValue::from_static(allow));
-            }
-            Self::RateLimited(TooMany { limit, reset, .. }) => rate_headers(&mut headers, *limit, 0, *reset),
-            _ => {}
+        let own = match self {
+            Self::Unauthorized => Some((header::WWW_AUTHENTICATE, "Bearer realm=api")),
+            Self::MethodNotAllowed(allow) => Some((header::ALLOW, *allow)),
+            Self::ContentType => Some((header::ACCEPT, "application/json")),
+            Self::ContentEncoding => Some((header::ACCEPT_ENCODING, "identity")),
+            // Whatever follows may be what another reader takes for a part of this request.
+            Self::InvalidHead(_) => Some((header::CONNECTION, "close")),
+            _ => None,
+        };
+        let own = own.map(|(name, value)| (name, HeaderValue::from_static(value)));
+        let mut headers = HeaderMap::from_iter(own);
+        if let Self::RateLimited(TooMany { limit, reset, .. }) = self {
+            rate_headers(&mut headers, *limit, 0, *reset);
         }
         if let Some(wait) = self.retry_after() {
             let (least, most) = RETRY_BOUNDS;
@@ -192,11 +263,11 @@ impl ApiError {
     /// When it is worth trying again; `None` if that makes no sense or nobody knows.
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited(TooMany { retry_after, .. }) => Some(*retry_after),
+            Self::RateLimited(TooMany { retry_after, .. }) | Self::WorkerNotReady(Some(retry_after)) => {
+                Some(*retry_after)
+            }
             Self::Maintenance(notice) => Some(Duration::from_secs(notice.retry_after_s)),
-            Self::WorkerNotReady(expected) => Some(expected.unwrap_or(RETRY_AFTER)),
-            Self::TooManyStreams | Self::Turn(TurnFailure { kind: FailureKind::RateLimited, .. }) => Some(RETRY_AFTER),
-            _ => (self.row().retryable == Some(true)).then_some(RETRY_AFTER),
+            _ => (self.case().row().wait != Wait::Never).then_some(RETRY_AFTER),
         }
     }
 
@@ -222,127 +293,6 @@ impl ApiError {
     /// Whether it is Codex whose login is missing.
     pub fn is_of_login(&self) -> bool {
         matches!(self, Self::Turn(TurnFailure { kind: FailureKind::Unauthorized, .. }))
-    }
-
-    fn row(&self) -> Row<'_> {
-        use Outcome::{Auth, ClientError, Overload, RateLimited, ServerError};
-        let row = |status, kind, code, message, outcome| Row {
-            status,
-            kind,
-            code,
-            message,
-            param: None,
-            retryable: None,
-            outcome,
-        };
-        let invalid = "invalid_request_error";
-        let unavailable =
-            |code, message| Row { retryable: Some(true), ..row(503, "backend_unavailable", code, message, Overload) };
-        let exited = || Row { outcome: ServerError, ..unavailable("worker_exited", "app-server worker exited") };
-        match self {
-            Self::InvalidJson => {
-                Row { param: Some(Param::Body), ..row(400, invalid, "invalid_json", "Invalid JSON", ClientError) }
-            }
-            Self::Invalid(error) => Row {
-                param: Some(error.param.as_deref().map_or(Param::Body, Param::Field)),
-                ..row(400, invalid, error.code, &error.message, ClientError)
-            },
-            Self::ModelNotFound { message } => {
-                Row { param: Some(Param::Field("model")), ..row(404, invalid, "model_not_found", message, ClientError) }
-            }
-            Self::PromptTooLong => Row {
-                param: Some(Param::Field("messages")),
-                ..row(403, "tokens_exceeded_error", "context_length_exceeded", "context length exceeded", ClientError)
-            },
-            Self::Unauthorized => row(401, "authentication_error", "invalid_api_key", "unauthorized", Auth),
-            Self::WrongRole(role) => {
-                let message = match role {
-                    Role::Partner => "a key of the role partner cannot do this",
-                    Role::Auditor => "a key of the role auditor cannot do this",
-                    Role::Engineer => "a key of the role engineer cannot do this",
-                    Role::Operator => "a key of the role operator cannot do this",
-                };
-                row(403, "permission_error", "wrong_role", message, Auth)
-            }
-            Self::RateLimited(_) => row(429, "rate_limit_error", "rate_limited", "rate limit exceeded", RateLimited),
-            Self::TooManyStreams => {
-                row(429, "rate_limit_error", "concurrency_exceeded", "too many concurrent streams", RateLimited)
-            }
-            Self::Maintenance(notice) => Row {
-                outcome: Outcome::Maintenance,
-                ..unavailable("maintenance_mode", notice.message.as_deref().unwrap_or("the service is in maintenance"))
-            },
-            Self::BodyTooLarge => {
-                row(413, invalid, "request_entity_too_large", "the request body is too large", ClientError)
-            }
-            Self::BodyUnreadable => {
-                row(400, invalid, "invalid_body", "the request body could not be read", ClientError)
-            }
-            Self::BodyTimeout => {
-                row(408, invalid, "request_timeout", "the request body did not arrive in time", ClientError)
-            }
-            Self::NotFound => row(404, invalid, "not_found", "no such route", ClientError),
-            Self::MethodNotAllowed(_) => {
-                row(405, invalid, "method_not_allowed", "the route does not have this method", ClientError)
-            }
-            Self::MetricsDenied => row(403, invalid, "forbidden", "metrics access denied", ClientError),
-            Self::BackendDisabled => {
-                Row { retryable: Some(false), ..unavailable("app_server_disabled", "app-server backend is disabled") }
-            }
-            Self::WorkerNotReady(_) => unavailable("worker_not_ready", "app-server worker is not ready"),
-            Self::WorkerBusy => Row {
-                retryable: Some(true),
-                ..row(429, "rate_limit_error", "worker_busy", "app-server worker at capacity", Overload)
-            },
-            Self::WorkerExited => exited(),
-            Self::RequestTimeout => Row {
-                retryable: Some(true),
-                ..row(504, "timeout_error", "worker_request_timeout", "app-server request timeout", ServerError)
-            },
-            Self::IdleTimeout => row(504, "timeout_error", "idle_timeout", "backend idle timeout", ServerError),
-            Self::Rpc { code, message } => row(500, "server_error", code, message, ServerError),
-            Self::Turn(failure) => match failure.kind {
-                FailureKind::WorkerExited => exited(),
-                FailureKind::ContextLength => Row {
-                    param: Some(Param::Field("messages")),
-                    ..row(400, invalid, "context_length_exceeded", "context length exceeded", ClientError)
-                },
-                FailureKind::BadRequest => row(400, invalid, invalid, &failure.message, ClientError),
-                // What the upstream says of the credentials may quote them, and is no business of the partner.
-                FailureKind::Unauthorized => {
-                    row(401, "authentication_error", "invalid_api_key", NOT_LOGGED_IN, ServerError)
-                }
-                FailureKind::RateLimited => {
-                    let message = "the model's upstream limits the rate of requests";
-                    row(429, "rate_limit_error", "rate_limited", message, RateLimited)
-                }
-                FailureKind::ModelNotFound => {
-                    row(404, invalid, "model_not_found", "the model's upstream does not know the model", ServerError)
-                }
-                // The worker's own words name the upstream's address.
-                FailureKind::Unavailable => row(
-                    500,
-                    "server_error",
-                    "worker_error",
-                    "the model's upstream failed or is overloaded",
-                    ServerError,
-                ),
-                FailureKind::Disconnected => {
-                    row(500, "server_error", "worker_error", "the model's upstream broke off its answer", ServerError)
-                }
-                // No class of OpenAI's fits a model that does not obey; the message says what it did not call.
-                FailureKind::NotCalled | FailureKind::Other => {
-                    row(500, "server_error", "worker_error", &failure.message, ServerError)
-                }
-            },
-            Self::NotLoggedIn(_) => row(401, "authentication_error", "invalid_api_key", NOT_LOGGED_IN, ServerError),
-            Self::JournalUnavailable => Row {
-                outcome: ServerError,
-                ..unavailable("journal_unavailable", "requests cannot be recorded at the moment")
-            },
-            Self::ShuttingDown => unavailable("shutting_down", "the service is shutting down"),
-            Self::Internal => row(500, "server_error", "internal_error", "internal error", ServerError),
-        }
     }
 }
 
@@ -416,73 +366,6 @@ mod tests {
 
     fn failure(kind: FailureKind) -> ApiError {
         ApiError::Turn(TurnFailure { kind, message: "said the upstream".into() })
-    }
-
-    /// The contract's table, row by row.
-    #[test]
-    fn bodies_are_those_that_partners_know() {
-        let invalid = InvalidRequest::new("messages[0].role", "unknown role");
-        let rows = [
-            (
-                ApiError::InvalidJson,
-                400,
-                r#"{"message":"Invalid JSON","type":"invalid_request_error","code":"invalid_json","param":null}"#,
-            ),
-            (
-                ApiError::Invalid(invalid),
-                400,
-                r#"{"message":"unknown role","type":"invalid_request_error","code":"invalid_request_error","param":"messages[0].role"}"#,
-            ),
-            (
-                ApiError::model_not_found("x"),
-                404,
-                r#"{"message":"The model x does not exist or you do not have access to it.","type":"invalid_request_error","code":"model_not_found","param":"model"}"#,
-            ),
-            (
-                ApiError::PromptTooLong,
-                403,
-                r#"{"message":"context length exceeded","type":"tokens_exceeded_error","code":"context_length_exceeded","param":"messages"}"#,
-            ),
-            (
-                ApiError::Unauthorized,
-                401,
-                r#"{"message":"unauthorized","type":"authentication_error","code":"invalid_api_key"}"#,
-            ),
-            (
-                ApiError::WorkerBusy,
-                429,
-                r#"{"message":"app-server worker at capacity","type":"rate_limit_error","code":"worker_busy","retryable":true}"#,
-            ),
-            (
-                ApiError::WorkerExited,
-                503,
-                r#"{"message":"app-server worker exited","type":"backend_unavailable","code":"worker_exited","retryable":true}"#,
-            ),
-            (
-                ApiError::RequestTimeout,
-                504,
-                r#"{"message":"app-server request timeout","type":"timeout_error","code":"worker_request_timeout","retryable":true}"#,
-            ),
-            (
-                ApiError::IdleTimeout,
-                504,
-                r#"{"message":"backend idle timeout","type":"timeout_error","code":"idle_timeout"}"#,
-            ),
-            (
-                ApiError::Rpc { code: "-32600".into(), message: "no".into() },
-                500,
-                r#"{"message":"no","type":"server_error","code":"-32600"}"#,
-            ),
-            (
-                failure(FailureKind::ContextLength),
-                400,
-                r#"{"message":"context length exceeded","type":"invalid_request_error","code":"context_length_exceeded","param":"messages"}"#,
-            ),
-        ];
-        for (error, status, body) in rows {
-            assert_eq!(error.status().as_u16(), status);
-            assert_eq!(error.body(), format!(r#"{{"error":{body}}}"#));
-        }
     }
 
     #[test]

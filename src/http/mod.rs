@@ -1,11 +1,12 @@
-//! The HTTP side: [`server`] accepts connections, with [`tls`] or without, [`routes`] tells requests apart, [`exchange`] records each from head to last byte,
-//! [`chat`], [`models`], [`usage`], [`health`] and [`metrics`] answer, [`error`] is the one table of what can go wrong.
+//! The HTTP side: [`server`] accepts connections, with [`tls`] or without, [`routes`] tells requests apart, [`head`] and [`body`] take them in, [`exchange`] records
+//! each from head to last byte, [`chat`], [`models`], [`usage`], [`health`] and [`metrics`] answer, [`error`] has what can go wrong.
 
 pub mod body;
 pub mod chat;
 pub mod cors;
 pub mod error;
 pub mod exchange;
+pub mod head;
 pub mod health;
 pub mod metrics;
 pub mod models;

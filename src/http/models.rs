@@ -1,6 +1,7 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`.
 
 use http::{HeaderMap, HeaderValue, header};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use super::App;
@@ -22,7 +23,9 @@ pub async fn one(app: &App, exchange: Exchange, key: Option<&Key>, path: &str) {
     if app.config.protect_models && key.is_none() {
         return exchange.reject(ApiError::Unauthorized).await;
     }
-    let name = path.trim_start_matches("/v1/models/").trim_end_matches('/');
+    let name = path.strip_prefix("/v1/models/").map(|name| name.strip_suffix('/').unwrap_or(name)).unwrap_or_default();
+    // SDKs escape what can stand in a path as well, such as a colon.
+    let name = &*percent_decode_str(name).decode_utf8_lossy();
     let is_known = app.config.models.resolve(name).is_some() || app.backend.knows_model(name);
     if !is_known || key.is_some_and(|key| !key.may_use(name)) {
         return exchange.reject(ApiError::model_not_found(name)).await;

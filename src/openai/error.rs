@@ -10,8 +10,19 @@ pub struct InvalidRequest {
     pub message: String,
     /// The field, such as `messages[0].role`.
     pub param: Option<String>,
-    /// The machine-readable code.
-    pub code: &'static str,
+    /// Which kind of mistake it is.
+    pub fault: Fault,
+}
+
+/// Kinds of mistakes in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It does not have the form that it must have.
+    Form,
+    /// It names no model.
+    NoModel,
+    /// It asks for something that cannot be had here.
+    Unsupported,
 }
 
 /// `{"error":{…}}`.
@@ -67,15 +78,11 @@ pub fn shortened(mut text: String, max: usize) -> String {
 impl InvalidRequest {
     /// `message` about the field `param`.
     pub fn new(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            message: shortened(message.into(), MESSAGE_MAX),
-            param: Some(param.into()),
-            code: "invalid_request_error",
-        }
+        Self { message: shortened(message.into(), MESSAGE_MAX), param: Some(param.into()), fault: Fault::Form }
     }
 
     /// A field whose effect cannot be had here, where leaving it out would give an answer of the wrong shape.
     pub fn unsupported(param: &str, message: impl Into<String>) -> Self {
-        Self { code: "unsupported_parameter", ..Self::new(param, message) }
+        Self { fault: Fault::Unsupported, ..Self::new(param, message) }
     }
 }

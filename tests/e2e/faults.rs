@@ -25,14 +25,14 @@ exec "$folder/app-server-stub" "$@"
 
 /// The stub behind a script, so that it can be told at any time how its next start goes wrong. They lie in one folder because a
 /// worker can read only its own.
-struct FaultyStub {
+pub(crate) struct FaultyStub {
     folder: TempDir,
     /// The script, for `CODEX_BIN`.
-    binary: String,
+    pub(crate) binary: String,
 }
 
 /// A proxy on the stub that is ready, with more environment.
-async fn start(environment: &[(&str, &str)]) -> Proxy {
+pub(crate) async fn start(environment: &[(&str, &str)]) -> Proxy {
     let stub = tool("app-server-stub");
     let fast = [("CODEX_BIN", stub.to_str().expect("a UTF-8 path")), ("WORKER_BACKOFF_INITIAL_MS", "20")];
     Proxy::start_with(&[&fast, environment].concat()).await
@@ -41,7 +41,7 @@ async fn start(environment: &[(&str, &str)]) -> Proxy {
 // === impl FaultyStub ===
 
 impl FaultyStub {
-    fn new(fault: &str) -> Self {
+    pub(crate) fn new(fault: &str) -> Self {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         std::fs::copy(tool("app-server-stub"), folder.path().join("app-server-stub")).unwrap();

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::support::{Proxy, ask, ask_stream, signal, tool};
+use crate::support::{KEY, Proxy, ask, ask_stream, signal, tool};
 
 /// A secret of a kind, as text that a model could stream.
 const SECRETS: [&str; 5] = [
@@ -166,10 +166,13 @@ async fn an_export_that_fails_leaves_nothing_and_an_unknown_request_is_said_to_b
     assert!(!Path::new(&file).exists());
 }
 
-/// An answer without what is new each time: ids, times.
+/// An answer without what is new each time: ids, times, the order of choices among each other.
 fn lasting(body: &str) -> String {
     let new = regex::Regex::new(r#"chatcmpl-[0-9a-f-]+|"created":\d+|"[a-z_]+_ms":\d+"#).unwrap();
-    new.replace_all(body, "").into_owned()
+    let lasting = new.replace_all(body, "");
+    let mut lines: Vec<&str> = lasting.lines().collect();
+    lines.sort_by_key(|line| line.find(r#""index":"#).map(|at| &line[at..at + 9]));
+    lines.join("\n")
 }
 
 /// Sends what has no secrets, one after the other, and gives the answers.
@@ -223,4 +226,34 @@ async fn a_worker_that_crashed_crashes_again() {
     assert_eq!(answer["choices"][0]["message"]["content"], "on the second worker");
     let events = replaying.trace(&["events", "--json"]).await;
     assert_eq!(events.matches(r#""type":"worker.exited""#).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_service_is_asked_again_and_compared() {
+    let recorded = Proxy::start().await;
+    let requests = [
+        ask("say:the same"),
+        ask_stream("say:the same, streamed"),
+        with_tools(ask("tool:get_weather:{}")),
+        ask("err:429"),
+        with(ask("say:one two three"), "max_tokens", json!(1)),
+    ];
+    for body in &requests {
+        recorded.chat(body).send().await.unwrap().bytes().await.unwrap();
+    }
+    let state = path(recorded.state.path(), "state");
+    let again = async |arguments: &[&str], url: &str| {
+        let mut all = vec!["--state-dir", &state, "replay", "--against", url, "--api-key", KEY, "--rate", "100/s"];
+        all.extend(arguments);
+        codex_trace(&all).await
+    };
+    let (code, told, said) = again(&["--all", "--exact"], &recorded.address).await;
+    assert_eq!(code, Some(0), "{told}{said}");
+    assert!(told.contains("5 same, 0 other text, 0 different"), "{told}");
+
+    // One that refuses.
+    let other = Proxy::start_with(&[("PROXY_MAINTENANCE_MODE", "true")]).await;
+    let id = recorded.summaries().await.last().unwrap()["id"].as_str().unwrap().to_owned();
+    let (code, told, _) = again(&[&id], &other.address).await;
+    assert!(code == Some(1) && told.contains("the status was 200, is 503"), "{told}");
 }

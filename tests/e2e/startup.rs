@@ -126,7 +126,7 @@ async fn with_a_workers_folder_that_somebody_else_put_there() {
     std::fs::create_dir_all(victim.join("precious")).unwrap();
     std::os::unix::fs::symlink(&victim, runtime.join("codex-proxy")).unwrap();
     let failure = fails(&state, &[], &[("XDG_RUNTIME_DIR", runtime.to_str())]).await;
-    says(&failure, 75, &[runtime.to_str().unwrap(), "remove it", "XDG_RUNTIME_DIR"]);
+    says(&failure, 75, &[runtime.to_str().unwrap(), "remove it", "PROXY_CODEX_WORKDIR"]);
     assert!(victim.join("precious").exists());
 }
 

@@ -5,22 +5,26 @@ use std::path::PathBuf;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use journal::RequestId;
 
+use crate::doctor::DoctorArgs;
 use crate::examples;
 use crate::failure::Failure;
 use crate::grep::GrepArgs;
 use crate::hold::HoldCommand;
+use crate::incident::IncidentArgs;
 use crate::list::ListArgs;
 use crate::manual::WhichShell;
+use crate::remote::Remote;
 use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
 use crate::show::ShowArgs;
+use crate::smoke::SmokeArgs;
 use crate::stats::StatsArgs;
 use crate::terminal::TerminalArgs;
 
 const AFTER_HELP: &str = "\
-While codex-proxy runs, it is asked through its control socket; otherwise the journal is opened directly. Every \
-reading is recorded in the journal as an audit.read event.
+While codex-proxy runs, it is asked through its control socket; otherwise the journal is opened directly. With --url, a service \
+elsewhere is asked. Every reading is recorded in the journal as an audit.read event.
 
 Examples:
   codex-trace list --limit 20               the newest requests
@@ -47,6 +51,11 @@ const STATE_DIR_HELP: &str =
 const KEY_FILE_HELP: &str = "The file of the journal's master key, while no codex-proxy runs \
 [env: PROXY_JOURNAL_KEY_FILE] [default: as codex-proxy is configured]";
 
+const URL_HELP: &str =
+    "Ask the service whose admin listener (PROXY_ADMIN_LISTEN) is here, instead of the one on this machine";
+
+const TOKEN_HELP: &str = "The key for it, of the role auditor, engineer or operator";
+
 /// Reads the trace journal of codex-proxy, proves that it is whole, and looks after what it keeps and for how long.
 #[derive(Parser)]
 #[command(name = "codex-trace", version, after_help = AFTER_HELP)]
@@ -57,6 +66,10 @@ pub(crate) struct Cli {
     key_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) terminal: TerminalArgs,
+    #[arg(long, global = true, value_name = "URL", help = URL_HELP)]
+    url: Option<String>,
+    #[arg(long, global = true, value_name = "KEY", env = "CODEX_TRACE_TOKEN", hide_env_values = true, help = TOKEN_HELP)]
+    token: Option<String>,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -168,6 +181,12 @@ pub(crate) enum Command {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
+    /// Gather what an incident's review needs into a folder: timeline, error budget, errors, the requests that were hit
+    Incident(IncidentArgs),
+    /// Whether a service can run here as it is configured, and if not, what to do
+    Doctor(DoctorArgs),
+    /// Check a running service over HTTP as its partners use it
+    Smoke(SmokeArgs),
     /// Redact a text as the journal would, or explain what would be redacted and why
     Scrub(ScrubArgs),
     /// What completes the command line in a shell
@@ -229,7 +248,11 @@ impl Cli {
 
     /// The flags, else what the service itself would use.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
-        Settings::find(self.state_dir.as_deref(), self.key_file.as_deref())
+        match (&self.url, &self.token) {
+            (None, _) => Settings::find(self.state_dir.as_deref(), self.key_file.as_deref()),
+            (Some(url), Some(token)) => Ok(Settings::elsewhere(Remote { url: url.clone(), token: token.clone() })),
+            (Some(_), None) => Err(Failure::Usage("the service wants a key: --token or CODEX_TRACE_TOKEN".to_owned())),
+        }
     }
 }
 

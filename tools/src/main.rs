@@ -1,28 +1,35 @@
 //! `codex-trace`: reads the trace journal and looks after it.
 
+mod against;
 mod backup;
 mod bundle;
 mod cli;
 mod describe;
+mod doctor;
 mod examples;
 mod export;
 mod failure;
 mod folder;
 mod grep;
 mod hold;
+mod incident;
 mod ink;
 mod ledger;
+mod line_buffer;
 mod list;
 mod manual;
 mod output;
 mod rekey;
+mod remote;
 mod replay;
 mod retention;
 mod scrub;
 mod segments;
 mod serve;
+mod service;
 mod settings;
 mod show;
+mod smoke;
 mod socket;
 mod source;
 mod stats;
@@ -71,6 +78,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Scrub(args) => return scrub::run(args),
         Command::Completions { shell } => return manual::completions(*shell),
         Command::Man { dir } => return manual::man(dir),
+        Command::Smoke(args) => return smoke::run(args),
+        Command::Doctor(args) => return doctor::run(cli.settings(), args),
         Command::Replay(args) => return replay::run(|| Ok(Source::new(cli.settings()?)), args),
         _ => {}
     }
@@ -89,6 +98,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             print_events(source.read(Query::Events { request: *request, from_seq: *from })?, *json)
         }
         Command::Show(args) => show::run(&source, args),
+        Command::Incident(args) => incident::run(&source, args),
         Command::Export { requests, output } => export::export(&source, requests, output),
         Command::Tail { lines, follow, json } => {
             let query = Query::Tail { last: *lines };
@@ -117,12 +127,14 @@ fn run(cli: &Cli) -> Result<(), Failure> {
             backup::print(source.operate(&Operation::Backup { path: backup::target(dir)? })?, *json)
         }
         Command::Restore { .. }
+        | Command::Doctor(_)
         | Command::Import { .. }
         | Command::Rekey { .. }
         | Command::Replay(_)
         | Command::Scrub(_)
         | Command::Completions { .. }
-        | Command::Man { .. } => Ok(()),
+        | Command::Man { .. }
+        | Command::Smoke(_) => Ok(()),
     }
 }
 

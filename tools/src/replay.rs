@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use codex_completions_api::replay::{Difference, Extent, Replayed, replay};
-use journal::{Event, Query, RequestId};
+use journal::{Event, Query, RequestId, Summary};
 
+use crate::against::{self, AgainstArgs, Recorded};
 use crate::bundle::Bundle;
 use crate::failure::Failure;
+use crate::list::FilterArgs;
 use crate::note;
 use crate::output::Output;
 use crate::serve::{self, Pace};
@@ -23,14 +25,22 @@ Without --serve: are the answers the same, byte for byte? Exit code 0 if they ar
 Examples:
   codex-trace replay bug.codextrace                      the answers of today against those of then
   codex-trace replay bug.codextrace --serve /tmp/bug     then CODEX_BIN=/tmp/bug/codex codex-proxy, and ask as the client did
-  codex-trace replay bug.codextrace --stdio --speed 10   speak as codex app-server does, ten times as fast";
+  codex-trace replay bug.codextrace --stdio --speed 10   speak as codex app-server does, ten times as fast
+  codex-trace replay --all --since 1h --against https://staging.example --rate 10/s --concurrency 8";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct ReplayArgs {
     /// Exported files, or ids of requests in the journal
-    #[arg(value_name = "FILE|ID", required = true, value_parser = Recording::parse)]
+    #[arg(value_name = "FILE|ID", required_unless_present = "all", value_parser = Recording::parse)]
     recordings: Vec<Recording>,
+    /// All requests of the journal that the filters below leave
+    #[arg(long, conflicts_with = "recordings")]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    against: AgainstArgs,
     /// Make this folder, in which `codex` plays the worker's side of the file: for `CODEX_BIN`
     #[arg(long, value_name = "DIR", conflicts_with = "stdio")]
     serve: Option<PathBuf>,
@@ -61,7 +71,17 @@ struct Tally {
 /// Does what the arguments ask for.
 pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, args: &ReplayArgs) -> Result<(), Failure> {
     let pace = Pace { speed: args.speed };
-    match (&args.serve, args.stdio, &args.recordings[..]) {
+    let mut found = Vec::new();
+    if args.all {
+        let query = Query::List { filter: args.filter.filter(), limit: None, before: None };
+        source()?.read(query)?.each(|line| {
+            found.extend(serde_json::from_str::<Summary>(line).map(|summary| Recording::Request(summary.id)));
+            Ok(())
+        })?;
+    }
+    let recordings = if args.all { &found } else { &args.recordings };
+    match (&args.serve, args.stdio, &recordings[..]) {
+        (None, false, recordings) if args.against.against.is_some() => send(source, recordings, args),
         (None, false, recordings) => compare(source, recordings),
         (Some(folder), _, [Recording::File(file)]) => serve::make(file, folder, pace),
         (None, true, [Recording::File(file)]) => serve::on_stdio(file, pace),
@@ -69,28 +89,28 @@ pub(crate) fn run(source: impl Fn() -> Result<Source, Failure>, args: &ReplayArg
     }
 }
 
+/// Sends everything to a service.
+fn send(
+    source: impl Fn() -> Result<Source, Failure>,
+    recordings: &[Recording],
+    args: &ReplayArgs,
+) -> Result<(), Failure> {
+    let mut recorded = Vec::new();
+    each(source, recordings, |name, request, events| {
+        match Recorded::of(request, events) {
+            Some(request) => recorded.push(request),
+            None => note(&format!("{name} is no chat request that came to an end")),
+        }
+        Ok(())
+    })?;
+    against::run(recorded, &args.against, args.speed)
+}
+
 /// Replays everything, and tells of each request.
 fn compare(source: impl Fn() -> Result<Source, Failure>, recordings: &[Recording]) -> Result<(), Failure> {
     let mut output = Output::new();
     let mut tally = Tally::default();
-    let mut journal = None;
-    for recording in recordings {
-        match recording {
-            Recording::File(path) => {
-                let Bundle { manifest, events, .. } = Bundle::read(path)?;
-                for request in manifest.requests {
-                    tally.add(&mut output, &format!("{}  {request}", path.display()), request, &events)?;
-                }
-            }
-            Recording::Request(request) => {
-                let source = match &mut journal {
-                    Some(source) => source,
-                    empty => empty.insert(source()?),
-                };
-                tally.add(&mut output, &request.to_string(), *request, &events_of(source, *request)?)?;
-            }
-        }
-    }
+    each(source, recordings, |name, request, events| tally.add(&mut output, name, request, events))?;
     output.end()?;
     match tally {
         Tally { different: 0, unplayable: 0 } => Ok(()),
@@ -99,6 +119,33 @@ fn compare(source: impl Fn() -> Result<Source, Failure>, recordings: &[Recording
         }
         Tally { different, .. } => Err(Failure::NothingFound(format!("{different} requests have other answers now"))),
     }
+}
+
+/// Hands every request to `take`, by its name, with the events of its file.
+fn each(
+    source: impl Fn() -> Result<Source, Failure>,
+    recordings: &[Recording],
+    mut take: impl FnMut(&str, RequestId, &[Event]) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let mut journal = None;
+    for recording in recordings {
+        match recording {
+            Recording::File(path) => {
+                let Bundle { manifest, events, .. } = Bundle::read(path)?;
+                for request in manifest.requests {
+                    take(&format!("{}  {request}", path.display()), request, &events)?;
+                }
+            }
+            Recording::Request(request) => {
+                let source = match &mut journal {
+                    Some(source) => source,
+                    empty => empty.insert(source()?),
+                };
+                take(&request.to_string(), *request, &events_of(source, *request)?)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn events_of(source: &Source, request: RequestId) -> Result<Vec<Event>, Failure> {

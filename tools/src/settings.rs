@@ -9,6 +9,7 @@ use journal::Options;
 use retention::Policy;
 
 use crate::failure::Failure;
+use crate::remote::Remote;
 
 /// What is known of the service whose journal is asked for.
 pub(crate) struct Settings {
@@ -16,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) state_dir: PathBuf,
     /// The file of the journal's master key; `None` for the default one among the journal's keys.
     pub(crate) key_file: Option<PathBuf>,
+    /// Where it is asked instead of here.
+    pub(crate) remote: Option<Remote>,
     /// Its configuration, or what is wrong with that.
     config: Result<Config, String>,
 }
@@ -23,6 +26,13 @@ pub(crate) struct Settings {
 // === impl Settings ===
 
 impl Settings {
+    /// The service at `remote`, of which nothing is known here.
+    pub(crate) fn elsewhere(remote: Remote) -> Self {
+        let config =
+            Err("the service is asked through its admin listener, and this has to happen on its machine".to_owned());
+        Self { state_dir: PathBuf::new(), key_file: None, remote: Some(remote), config }
+    }
+
     /// The flags, else what the service itself would use. A mistake elsewhere in the configuration keeps nobody from reading.
     pub(crate) fn find(state_dir: Option<&Path>, key_file: Option<&Path>) -> Result<Self, Failure> {
         let environment = config::process_environment();
@@ -41,7 +51,12 @@ impl Settings {
             }
         };
         let configured = config.as_ref().ok().and_then(|config| config.journal_key_file.clone());
-        Ok(Self { state_dir, key_file: named_key_file.or(configured), config })
+        Ok(Self { state_dir, key_file: named_key_file.or(configured), remote: None, config })
+    }
+
+    /// Where the journal is, for people.
+    pub(crate) fn place(&self) -> String {
+        self.remote.as_ref().map_or_else(|| self.state_dir.display().to_string(), |remote| remote.url.clone())
     }
 
     /// The folder of the journal.

@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytes::BytesMut;
 use codex_completions_api::admin::protocol::ErrorLine;
 use codex_completions_api::admin::{Call, socket};
 use http::{Response, StatusCode};
@@ -17,6 +16,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
 
 use crate::failure::Failure;
+use crate::line_buffer::LineBuffer;
 
 /// The longest time to the first byte of an answer, in which the service writes and syncs the `audit.read` event.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -36,10 +36,7 @@ pub(crate) struct Answer {
     /// Runs while somebody waits for a line.
     runtime: Runtime,
     body: Incoming,
-    /// What has arrived and is not yet given out.
-    arrived: BytesMut,
-    /// How much of that has no line end in it.
-    searched: usize,
+    lines: LineBuffer,
 }
 
 /// Asks the service that owns `state_dir`.
@@ -66,7 +63,7 @@ pub(crate) fn ask(state_dir: &Path, call: Call) -> Result<Asked, Failure> {
         Err(_) => return Ok(Asked::Silent(path)),
     };
     let status = response.status();
-    let answer = Answer { runtime, body: response.into_body(), arrived: BytesMut::new(), searched: 0 };
+    let answer = Answer { runtime, body: response.into_body(), lines: LineBuffer::default() };
     if status == StatusCode::OK {
         return Ok(Asked::Answer(answer));
     }
@@ -113,18 +110,6 @@ impl Asked {
 // === impl Answer ===
 
 impl Answer {
-    /// The next line without its line end, if it has arrived as a whole.
-    fn take_line(&mut self) -> Option<BytesMut> {
-        let Some(end) = self.arrived[self.searched..].iter().position(|byte| *byte == b'\n') else {
-            self.searched = self.arrived.len();
-            return None;
-        };
-        let mut line = self.arrived.split_to(self.searched + end + 1);
-        line.truncate(self.searched + end);
-        self.searched = 0;
-        Some(line)
-    }
-
     fn refusal(mut self, status: StatusCode, path: &Path) -> Failure {
         let why = match self.next() {
             // What was asked makes no sense, by whomever.
@@ -142,13 +127,12 @@ impl Iterator for Answer {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(line) = self.take_line() {
-                let line = String::from_utf8_lossy(&line).into_owned();
+            if let Some(line) = self.lines.take_line() {
                 let failure = ErrorLine::parse(&line).map(|wrong| Failure::new(wrong.fault, wrong.error));
                 return Some(failure.map_or(Ok(line), Err));
             }
             match self.runtime.block_on(self.body.frame())? {
-                Ok(frame) => self.arrived.extend_from_slice(&frame.into_data().unwrap_or_default()),
+                Ok(frame) => self.lines.push(&frame.into_data().unwrap_or_default()),
                 Err(error) => {
                     let what = format!("codex-proxy ended in the middle of its answer ({error}); ask again");
                     return Some(Err(Failure::NoAccess(what)));

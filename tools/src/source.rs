@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::{folder, note, socket};
+use crate::{folder, note, remote, socket};
 
 /// How long to wait for a journal that somebody owns without answering: another `codex-trace`, or a service that is just
 /// starting or ending.
@@ -33,6 +33,7 @@ pub(crate) struct Lines {
 
 enum Answer {
     Socket(socket::Answer),
+    Remote(remote::Answer),
     Folder(journal::Answer),
     Operated(Rows),
     /// At most `left` lines of `all`, of those that are wanted.
@@ -69,7 +70,7 @@ impl Source {
     pub(crate) fn operate(&self, operation: &Operation) -> Result<Lines, Failure> {
         let folder = || folder::operate(&self.settings, operation.clone()).map(Answer::Operated);
         let answer = self.wait_for(&Call::from(operation), folder)?;
-        let place = self.settings.state_dir.display();
+        let place = self.settings.place();
         let nothing_found = match operation {
             Operation::Holds => format!("no hold is in force in {place}"),
             Operation::Segments => format!("no segment in {place} yet"),
@@ -82,7 +83,7 @@ impl Source {
         let folder = || Ok(Answer::Folder(folder::ask(&self.settings, &ask.query)?));
         let answer = self.wait_for(&Call::from(ask), folder)?;
         let ended = match answer {
-            Answer::Socket(_) => "codex-proxy has ended, so nothing more follows".to_owned(),
+            Answer::Socket(_) | Answer::Remote(_) => "codex-proxy has ended, so nothing more follows".to_owned(),
             _ => format!("no codex-proxy runs on {}, so nothing follows", self.settings.state_dir.display()),
         };
         let nothing_found = self.nothing_found(&ask.query);
@@ -91,6 +92,9 @@ impl Source {
 
     /// Asks the service, or the folder if there is none.
     fn wait_for(&self, call: &Call, folder: impl Fn() -> Result<Answer, OperationError>) -> Result<Answer, Failure> {
+        if let Some(remote) = &self.settings.remote {
+            return Ok(Answer::Remote(remote.ask(call.clone())?));
+        }
         let deadline = Instant::now() + OWNER_WAIT;
         loop {
             let asked = socket::ask(&self.settings.state_dir, call.clone())?;
@@ -110,7 +114,7 @@ impl Source {
     }
 
     fn nothing_found(&self, query: &Query) -> String {
-        let place = self.settings.state_dir.display();
+        let place = self.settings.place();
         match query {
             Query::List { filter, .. } if !filter.to_string().is_empty() => {
                 format!("no finished request in {place} is like that; `codex-trace list` shows all of them")
@@ -188,6 +192,7 @@ impl Iterator for Answer {
     fn next(&mut self) -> Option<Self::Item> {
         match self {
             Self::Socket(answer) => answer.next(),
+            Self::Remote(answer) => answer.next(),
             Self::Folder(answer) => {
                 // What cannot be read once the journal is open is damaged, whatever the system calls it.
                 answer.next().map(|line| line.map_err(|error| Failure::Damaged(error.to_string())))

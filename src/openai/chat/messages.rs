@@ -1,15 +1,28 @@
 //! Messages become Responses API items: each message, image, tool call and tool result its own.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
+use super::fields::{Form, check_member, given};
 use crate::openai::error::InvalidRequest;
 
 /// Reads a list of messages in order and keeps track of the calls that wait for their results.
 #[derive(Debug, Default)]
 struct Conversation {
     items: Vec<Value>,
-    /// Calls of the last assistant message whose result has not come: id, name, and where the message stands.
-    open_calls: Vec<(String, String, usize)>,
+    calls: Calls,
+}
+
+/// The calls of the last assistant message that had any.
+#[derive(Debug, Default)]
+struct Calls {
+    /// Where that message stands.
+    index: usize,
+    /// All of them, in order.
+    ids: Vec<String>,
+    /// The names of the functions that those call whose result has not come, by id.
+    open: HashMap<String, String>,
 }
 
 /// The items of `messages`, which the caller knows to be a list with at least one entry.
@@ -28,14 +41,13 @@ impl Conversation {
     fn read(&mut self, index: usize, message: &Value) -> Result<(), InvalidRequest> {
         let at = |field: &str| format!("messages[{index}]{field}");
         let message = message.as_object().ok_or_else(|| InvalidRequest::new(at(""), "a message must be an object"))?;
+        check_member(message, "name", Form::Text, &at(".name"))?;
         let role = message.get("role").and_then(Value::as_str).unwrap_or_default();
         if !matches!(role, "tool" | "function") {
             self.close_calls()?;
         }
         match role {
-            // A message with the role `system` would be dropped by Codex without a word (`system_role_is_dropped.jsonl`).
-            "system" | "developer" => self.message(index, "developer", message),
-            "user" => self.message(index, "user", message),
+            "system" | "developer" | "user" => self.message(index, role, message),
             "assistant" => self.assistant(index, message),
             "tool" => {
                 let id = message.get("tool_call_id").and_then(Value::as_str).ok_or_else(|| {
@@ -44,7 +56,7 @@ impl Conversation {
                         "a message with role 'tool' needs the tool_call_id it answers",
                     )
                 })?;
-                self.result(index, message, |(open, _, _)| open == id)
+                self.result(index, id, message.get("content"))
             }
             "function" => {
                 let name = message.get("name").and_then(Value::as_str).ok_or_else(|| {
@@ -53,7 +65,9 @@ impl Conversation {
                         "a message with role 'function' needs the name of the function it answers",
                     )
                 })?;
-                self.result(index, message, |(_, open, _)| open == name)
+                let id = self.calls.only_one_of(name).unwrap_or_default();
+                // Of all results only one of the legacy form may be null.
+                self.result(index, &id, Some(given(message, "content").unwrap_or(&json!(""))))
             }
             _ => Err(InvalidRequest::new(
                 at(".role"),
@@ -67,70 +81,99 @@ impl Conversation {
 
     fn message(&mut self, index: usize, role: &str, message: &Map<String, Value>) -> Result<(), InvalidRequest> {
         let content = content(index, message.get("content"), role)?;
+        // A message with the role `system` would be dropped by Codex without a word (`system_role_is_dropped.jsonl`).
+        let role = if role == "system" { "developer" } else { role };
         self.items.push(json!({ "type": "message", "role": role, "content": content }));
         Ok(())
     }
 
     fn assistant(&mut self, index: usize, message: &Map<String, Value>) -> Result<(), InvalidRequest> {
-        let calls = calls(index, message)?;
-        let has_text = message.get("content").is_some_and(|content| !content.is_null());
-        if has_text || calls.is_empty() {
-            self.message(index, "assistant", message)?;
+        if given(message, "audio").is_some() {
+            let message = "spoken answers are not supported: send their text as content";
+            return Err(InvalidRequest::new(format!("messages[{index}].audio"), message));
         }
-        for (id, name, arguments) in calls {
+        let calls = calls(index, message)?;
+        match (given(message, "content"), given(message, "refusal")) {
+            // An answer that was a refusal has nothing else.
+            (None, Some(refusal)) => {
+                check_member(message, "refusal", Form::Text, &format!("messages[{index}].refusal"))?;
+                let content = json!([{ "type": "output_text", "text": refusal }]);
+                self.items.push(json!({ "type": "message", "role": "assistant", "content": content }));
+            }
+            (None, None) if !calls.is_empty() => {}
+            _ => self.message(index, "assistant", message)?,
+        }
+        if !calls.is_empty() {
+            self.calls = Calls { index, ..Calls::default() };
+        }
+        for (place, (id, name, arguments)) in calls.into_iter().enumerate() {
             self.items.push(json!({ "type": "function_call", "call_id": id, "name": name, "arguments": arguments }));
-            self.open_calls.push((id, name, index));
+            if self.calls.open.insert(id.clone(), name).is_some() {
+                let at = format!("messages[{index}].tool_calls[{place}].id");
+                return Err(InvalidRequest::new(at, "an earlier call of the message has the same id"));
+            }
+            self.calls.ids.push(id);
         }
         Ok(())
     }
 
-    fn result(
-        &mut self,
-        index: usize,
-        message: &Map<String, Value>,
-        answers: impl Fn(&(String, String, usize)) -> bool,
-    ) -> Result<(), InvalidRequest> {
-        let Some(place) = self.open_calls.iter().position(answers) else {
+    fn result(&mut self, index: usize, call_id: &str, content: Option<&Value>) -> Result<(), InvalidRequest> {
+        if self.calls.open.remove(call_id).is_none() {
             return Err(InvalidRequest::new(
                 format!("messages[{index}].role"),
                 "messages with role 'tool' must be a response to a preceding message with 'tool_calls'",
             ));
-        };
-        let (call_id, _, _) = self.open_calls.remove(place);
-        let output = output(index, message.get("content"))?;
+        }
+        let output = output(index, content)?;
         self.items.push(json!({ "type": "function_call_output", "call_id": call_id, "output": output }));
         Ok(())
     }
 
     /// Codex would make up a result for a call without one; OpenAI's API refuses such a list, and so do we.
     fn close_calls(&mut self) -> Result<(), InvalidRequest> {
-        let Some((_, _, index)) = self.open_calls.first() else { return Ok(()) };
-        let ids: Vec<&str> = self.open_calls.iter().map(|(id, _, _)| id.as_str()).collect();
+        let Calls { index, ids, open } = &self.calls;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let open: Vec<&str> = ids.iter().filter(|id| open.contains_key(*id)).map(String::as_str).collect();
         Err(InvalidRequest::new(
             format!("messages[{index}].tool_calls"),
             format!(
                 "An assistant message with 'tool_calls' must be followed by tool messages responding to each \
                  'tool_call_id'. The following tool_call_ids did not have response messages: {}",
-                ids.join(", ")
+                open.join(", ")
             ),
         ))
     }
 }
 
+// === impl Calls ===
+
+impl Calls {
+    /// The id of the open call, if it is the only one and calls the function `name`.
+    fn only_one_of(&self, name: &str) -> Option<String> {
+        let (id, called) = self.open.iter().next().filter(|_| self.open.len() == 1)?;
+        (called == name).then(|| id.clone())
+    }
+}
+
 /// The calls of an assistant message: id, name, arguments.
 fn calls(index: usize, message: &Map<String, Value>) -> Result<Vec<(String, String, String)>, InvalidRequest> {
-    if let Some(call) = message.get("function_call").filter(|call| !call.is_null()) {
+    if let Some(call) = given(message, "function_call") {
         // The legacy form has no ids; the place in the list makes one that a result can be matched to.
         let (name, arguments) = function(call, &format!("messages[{index}].function_call"))?;
         return Ok(vec![(format!("call_legacy_{index}"), name, arguments)]);
     }
-    let Some(calls) = message.get("tool_calls").filter(|calls| !calls.is_null()) else { return Ok(Vec::new()) };
+    let Some(calls) = given(message, "tool_calls") else { return Ok(Vec::new()) };
     let at = format!("messages[{index}].tool_calls");
     let calls = calls.as_array().ok_or_else(|| InvalidRequest::new(&at, "tool_calls must be an array"))?;
     let read = |(place, call): (usize, &Value)| {
         let at = format!("{at}[{place}]");
-        let id = call.get("id").and_then(Value::as_str);
+        let id = call.get("id").and_then(Value::as_str).filter(|id| !id.is_empty());
         let id = id.ok_or_else(|| InvalidRequest::new(format!("{at}.id"), "a tool call needs an id"))?;
+        if call.get("type").is_some_and(|kind| !kind.is_null() && kind != "function") {
+            return Err(InvalidRequest::new(format!("{at}.type"), "tool calls must be of type 'function'"));
+        }
         let of = call.get("function").unwrap_or(&Value::Null);
         let (name, arguments) = function(of, &format!("{at}.function"))?;
         Ok((id.to_owned(), name, arguments))
@@ -152,11 +195,11 @@ fn content(index: usize, content: Option<&Value>, role: &str) -> Result<Vec<Valu
     let text_type = if role == "assistant" { "output_text" } else { "input_text" };
     match content {
         Some(Value::String(text)) => Ok(vec![json!({ "type": text_type, "text": text })]),
-        Some(Value::Array(parts)) => {
+        Some(Value::Array(parts)) if !parts.is_empty() => {
             let read = |(place, value)| part(&format!("{at}[{place}]"), value, role, text_type);
             parts.iter().enumerate().map(read).collect()
         }
-        _ => Err(InvalidRequest::new(at, "content must be a string or an array of content parts")),
+        _ => Err(InvalidRequest::new(at, "content must be a string or a non-empty array of content parts")),
     }
 }
 
@@ -224,10 +267,6 @@ fn output(index: usize, content: Option<&Value>) -> Result<String, InvalidReques
 mod tests {
     use super::*;
 
-    fn param(messages: &Value) -> String {
-        items(messages.as_array().unwrap()).unwrap_err().param.unwrap()
-    }
-
     #[test]
     fn every_form_of_message_becomes_its_own_item() {
         let messages = json!([
@@ -260,36 +299,5 @@ mod tests {
             { "type": "function_call_output", "call_id": "call_legacy_5", "output": "done" },
         ]);
         assert_eq!(Value::Array(items(messages.as_array().unwrap()).unwrap()), expected);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        let call = json!({ "id": "a", "type": "function", "function": { "name": "f", "arguments": "{}" } });
-        let cases = [
-            (json!([5]), "messages[0]"),
-            (json!([{ "role": "robot", "content": "" }]), "messages[0].role"),
-            (json!([{ "content": "" }]), "messages[0].role"),
-            (json!([{ "role": "user" }]), "messages[0].content"),
-            (json!([{ "role": "user", "content": [{ "type": "file", "file": {} }] }]), "messages[0].content[0].type"),
-            (json!([{ "role": "user", "content": [{ "type": "input_audio" }] }]), "messages[0].content[0].type"),
-            (json!([{ "role": "system", "content": [{ "type": "image_url" }] }]), "messages[0].content[0].type"),
-            (json!([{ "role": "user", "content": [{ "type": "image_url" }] }]), "messages[0].content[0].image_url.url"),
-            (
-                json!([{ "role": "user", "content": [{ "type": "image_url", "image_url": { "url": "https://x/y.png" } }] }]),
-                "messages[0].content[0].image_url.url",
-            ),
-            (json!([{ "role": "tool", "content": "x" }]), "messages[0].tool_call_id"),
-            (json!([{ "role": "tool", "tool_call_id": "z", "content": "x" }]), "messages[0].role"),
-            (json!([{ "role": "assistant", "tool_calls": {} }]), "messages[0].tool_calls"),
-            (json!([{ "role": "assistant", "tool_calls": [{}] }]), "messages[0].tool_calls[0].id"),
-            (json!([{ "role": "assistant", "tool_calls": [call] }]), "messages[0].tool_calls"),
-            (
-                json!([{ "role": "assistant", "tool_calls": [call] }, { "role": "user", "content": "" }]),
-                "messages[0].tool_calls",
-            ),
-        ];
-        for (messages, expected) in cases {
-            assert_eq!(param(&messages), expected, "{messages}");
-        }
     }
 }

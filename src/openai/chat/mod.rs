@@ -1,10 +1,12 @@
-//! `/v1/chat/completions`: [`request`] reads what the client wants, [`messages`] and [`tools`] turn it into a worker's items and tools,
-//! [`answer`] follows each choice's turn by the [`rules`] of the request, [`stream`] and [`completion`] write the two forms of the answer.
-//! What the worker cannot see to is done here: [`stop`] and [`limit`], together [`cut`], [`tool_choice`], and the form of calls: [`output_mode`] and [`obsidian`].
+//! `/v1/chat/completions`: [`fields`] says what a client can ask for, [`request`] reads what it does, [`messages`] and [`tools`] turn it
+//! into a worker's items and tools, [`answer`] follows each choice's turn by the [`rules`] of the request, [`stream`] and [`completion`]
+//! write the two forms of the answer. What the worker cannot see to is done here: [`stop`] and [`limit`], together [`cut`],
+//! [`tool_choice`], and the form of calls: [`output_mode`] and [`obsidian`].
 
 pub mod answer;
 pub mod completion;
 pub mod cut;
+pub mod fields;
 pub mod limit;
 pub mod messages;
 pub mod obsidian;

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::cut::TextCutter;
+use super::fields::given;
 use super::output_mode::OutputRules;
 use super::stop;
 use super::tool_choice::Demand;
@@ -26,16 +27,14 @@ pub struct Rules {
 // === impl Rules ===
 
 impl Rules {
-    /// The rules in `body`, whose fields were checked for their types, and the call that it demands.
+    /// The rules in `body`, and the call that it demands.
     ///
     /// # Errors
-    /// A `stop` of the wrong form.
+    /// A `stop` or a limit of the wrong form.
     pub fn read(body: &Map<String, Value>, demand: Option<Demand>) -> Result<Self, InvalidRequest> {
-        let limit = |field: &str| body.get(field).and_then(Value::as_u64);
-        let limits = ["max_tokens", "max_completion_tokens"].into_iter().filter_map(limit);
         Ok(Self {
             stop: stop::sequences(body)?,
-            max_tokens: limits.min().map(|max| usize::try_from(max).unwrap_or(usize::MAX)),
+            max_tokens: limit(body, "max_tokens")?.into_iter().chain(limit(body, "max_completion_tokens")?).min(),
             demand,
             single_call: body.get("parallel_tool_calls") == Some(&Value::Bool(false)),
             output: OutputRules::default(),
@@ -46,4 +45,12 @@ impl Rules {
     pub fn cutter(&self) -> TextCutter {
         TextCutter::new(self.stop.clone(), self.max_tokens)
     }
+}
+
+/// A limit on the tokens of an answer; partners know both by the name of one.
+fn limit(body: &Map<String, Value>, field: &str) -> Result<Option<usize>, InvalidRequest> {
+    let Some(limit) = given(body, field) else { return Ok(None) };
+    let limit = limit.as_u64().filter(|limit| *limit > 0);
+    let limit = limit.ok_or_else(|| InvalidRequest::new("max_tokens", "max_tokens must be a positive integer"))?;
+    Ok(Some(usize::try_from(limit).unwrap_or(usize::MAX)))
 }

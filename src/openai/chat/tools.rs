@@ -4,71 +4,68 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
 
-use super::tool_choice::Demand;
+use super::fields::{Form, check_member, given};
+use super::tool_choice::{Choice, Demand};
 use crate::openai::error::InvalidRequest;
-
-/// The tools of `body` that the model may use, from `tools` or the legacy `functions`, and the call that it must make: none with
-/// `tool_choice: "none"`, and only the function that it names.
-pub fn tools(body: &Map<String, Value>) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
-    let mut tools = Vec::new();
-    if let Some(list) = list(body, "tools")? {
-        for (index, tool) in list.iter().enumerate() {
-            let at = format!("tools[{index}]");
-            if tool.get("type").and_then(Value::as_str) != Some("function") {
-                return Err(InvalidRequest::new(format!("{at}.type"), "tools must be of type 'function'"));
-            }
-            tools.push(dynamic_tool(tool.get("function"), &format!("{at}.function"))?);
-        }
-    }
-    if let Some(list) = list(body, "functions")? {
-        for (index, function) in list.iter().enumerate() {
-            tools.push(dynamic_tool(Some(function), &format!("functions[{index}]"))?);
-        }
-    }
-    refuse_duplicates(&tools)?;
-    let tools_given =
-        body.get("tools").is_some_and(Value::is_array) || body.get("functions").is_some_and(Value::is_array);
-    let demand = match choice(body, &tools, tools_given)? {
-        Choice::None => return Ok((Vec::new(), None)),
-        Choice::Free => None,
-        Choice::Demand(demand) => Some(demand),
-    };
-    if let Some(Demand::Named(name)) = &demand {
-        tools.retain(|tool| tool["name"] == **name);
-    }
-    Ok((tools, demand))
-}
 
 /// The longest name of a function that the worker takes, in bytes.
 const MAX_NAME: usize = 128;
 
-enum Choice {
-    None,
-    Free,
-    Demand(Demand),
+/// The tools of `body` that the model may use, from `tools` or the legacy `functions`, and the call that it must make: none with
+/// `tool_choice: "none"`, and only those that it names.
+pub fn tools(body: &Map<String, Value>) -> Result<(Vec<Value>, Option<Demand>), InvalidRequest> {
+    let mut functions = Vec::new();
+    for (index, tool) in list(body, "tools")?.into_iter().flatten().enumerate() {
+        let at = format!("tools[{index}]");
+        if tool.get("type").and_then(Value::as_str) != Some("function") {
+            return Err(InvalidRequest::new(format!("{at}.type"), "tools must be of type 'function'"));
+        }
+        functions.push((format!("{at}.function"), tool.get("function")));
+    }
+    let legacy = list(body, "functions")?.into_iter().flatten().enumerate();
+    functions.extend(legacy.map(|(index, function)| (format!("functions[{index}]"), Some(function))));
+
+    let mut tools = Vec::with_capacity(functions.len());
+    let mut names = HashSet::new();
+    for (at, function) in functions {
+        let (name, tool) = dynamic_tool(function, &at)?;
+        if !names.insert(name) {
+            let message = format!("the name \"{name}\" is given to more than one function");
+            return Err(InvalidRequest::new(format!("{at}.name"), message));
+        }
+        tools.push(tool);
+    }
+    let tools_given = ["tools", "functions"].into_iter().any(|field| given(body, field).is_some());
+    let Choice { only, demand } = Choice::read(body, tools_given.then_some(&names))?;
+    if let Some(only) = only {
+        tools.retain(|tool| tool["name"].as_str().is_some_and(|name| only.contains(name)));
+    }
+    Ok((tools, demand))
 }
 
 fn list<'a>(body: &'a Map<String, Value>, field: &str) -> Result<Option<&'a Vec<Value>>, InvalidRequest> {
-    match body.get(field) {
-        None | Some(Value::Null) => Ok(None),
+    match given(body, field) {
+        None => Ok(None),
         Some(Value::Array(list)) => Ok(Some(list)),
         Some(_) => Err(InvalidRequest::new(field, format!("{field} must be an array"))),
     }
 }
 
-fn dynamic_tool(function: Option<&Value>, at: &str) -> Result<Value, InvalidRequest> {
+/// A function's name, and the function as the worker takes it.
+fn dynamic_tool<'a>(function: Option<&'a Value>, at: &str) -> Result<(&'a str, Value), InvalidRequest> {
     let function = function.and_then(Value::as_object);
     let function = function.ok_or_else(|| InvalidRequest::new(at, "a tool needs a function"))?;
     let name = function.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| InvalidRequest::new(format!("{at}.name"), "a function needs a name"))?;
     check_name(name).map_err(|wrong| InvalidRequest::new(format!("{at}.name"), wrong))?;
-    let description = function.get("description").and_then(Value::as_str).unwrap_or_default();
-    let parameters = match function.get("parameters") {
-        None | Some(Value::Null) => json!({ "type": "object", "properties": {} }),
-        Some(schema @ Value::Object(_)) => schema.clone(),
-        Some(_) => return Err(InvalidRequest::new(format!("{at}.parameters"), "parameters must be an object")),
-    };
-    Ok(json!({ "type": "function", "name": name, "description": description, "inputSchema": parameters }))
+    for (member, form) in [("description", Form::Text), ("parameters", Form::Object), ("strict", Form::Boolean)] {
+        check_member(function, member, form, &format!("{at}.{member}"))?;
+    }
+    let description = given(function, "description").cloned().unwrap_or_else(|| json!(""));
+    let empty = || json!({ "type": "object", "properties": {} });
+    let parameters = given(function, "parameters").cloned().unwrap_or_else(empty);
+    let tool = json!({ "type": "function", "name": name, "description": description, "inputSchema": parameters });
+    Ok((name, tool))
 }
 
 /// What the worker would refuse, as 0.169.0 does in `thread/start`.
@@ -81,60 +78,6 @@ fn check_name(name: &str) -> Result<(), String> {
         return Err("the name mcp and names that begin with mcp__ are reserved".to_owned());
     }
     Ok(())
-}
-
-fn refuse_duplicates(tools: &[Value]) -> Result<(), InvalidRequest> {
-    let mut seen = HashSet::new();
-    match tools.iter().position(|tool| !seen.insert(tool["name"].as_str())) {
-        None => Ok(()),
-        Some(index) => Err(InvalidRequest::new(
-            format!("tools[{index}].function.name"),
-            format!("the name {} is given to more than one function", tools[index]["name"]),
-        )),
-    }
-}
-
-/// `tool_choice` and the legacy `function_call`.
-fn choice(body: &Map<String, Value>, tools: &[Value], tools_given: bool) -> Result<Choice, InvalidRequest> {
-    let field = if body.contains_key("tool_choice") { "tool_choice" } else { "function_call" };
-    let Some(choice) = body.get(field).filter(|choice| !choice.is_null()) else { return Ok(Choice::Free) };
-    let malformed = || {
-        InvalidRequest::new(
-            field,
-            format!("{field} must be 'none', 'auto', 'required' or an object that names a function"),
-        )
-    };
-    let wanted = match choice {
-        Value::String(word) => match word.as_str() {
-            "none" => return Ok(Choice::None),
-            "auto" => Choice::Free,
-            "required" => Choice::Demand(Demand::Any),
-            _ => return Err(malformed()),
-        },
-        Value::Object(object) => {
-            let function = if field == "tool_choice" { object.get("function") } else { Some(choice) };
-            let name = function.and_then(|function| function.get("name")).and_then(Value::as_str);
-            let name = name.ok_or_else(|| {
-                InvalidRequest::new(format!("{field}.function.name"), "the choice of a function needs its name")
-            })?;
-            Choice::Demand(Demand::Named(name.to_owned()))
-        }
-        _ => return Err(malformed()),
-    };
-    if !tools_given {
-        return Err(InvalidRequest::new(field, format!("{field} is only allowed when tools are given")));
-    }
-    if let Choice::Demand(Demand::Named(name)) = &wanted
-        && !tools.iter().any(|tool| tool["name"] == **name)
-    {
-        let message = format!("{field} names the function '{name}', which is not among the tools");
-        return Err(InvalidRequest::new(format!("{field}.function.name"), message));
-    }
-    // Something must be there to be called.
-    if tools.is_empty() && matches!(wanted, Choice::Demand(_)) {
-        return Err(InvalidRequest::new(field, format!("{field} demands a call, and there is no tool")));
-    }
-    Ok(wanted)
 }
 
 #[cfg(test)]
@@ -183,26 +126,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
-        let tool = json!([{ "type": "function", "function": { "name": "f" } }]);
-        let cases = [
-            (json!({ "tools": {} }), "tools"),
-            (json!({ "functions": "f" }), "functions"),
-            (json!({ "tools": [{ "type": "web_search" }] }), "tools[0].type"),
-            (json!({ "tools": [{ "type": "function" }] }), "tools[0].function"),
-            (json!({ "tools": [{ "type": "function", "function": {} }] }), "tools[0].function.name"),
-            (json!({ "tools": [{ "type": "function", "function": { "name": "a.b" } }] }), "tools[0].function.name"),
-            (json!({ "tools": [{ "type": "function", "function": { "name": "mcp__x" } }] }), "tools[0].function.name"),
-            (json!({ "tools": [tool[0], tool[0]] }), "tools[1].function.name"),
-            (json!({ "tools": tool, "tool_choice": "some" }), "tool_choice"),
-            (json!({ "tools": tool, "tool_choice": 1 }), "tool_choice"),
-            (json!({ "tool_choice": "auto" }), "tool_choice"),
-            (json!({ "tools": [], "tool_choice": "required" }), "tool_choice"),
-            (json!({ "tools": tool, "tool_choice": { "type": "function" } }), "tool_choice.function.name"),
-            (json!({ "tools": tool, "tool_choice": { "function": { "name": "g" } } }), "tool_choice.function.name"),
-        ];
-        for (body, expected) in cases {
-            assert_eq!(read(&body).unwrap_err().param.as_deref(), Some(expected), "{body}");
-        }
+    fn allowed_tools_are_the_only_ones_sent() {
+        let tools = json!([
+            { "type": "function", "function": { "name": "f" } },
+            { "type": "function", "function": { "name": "g" } },
+        ]);
+        let among = |mode: &str, allowed: Value| {
+            let choice = json!({ "type": "allowed_tools", "allowed_tools": { "mode": mode, "tools": allowed } });
+            read(&json!({ "tools": tools, "tool_choice": choice })).unwrap()
+        };
+        let (sent, demand) = among("required", json!([tools[1]]));
+        assert_eq!((sent.len(), &sent[0]["name"], demand), (1, &json!("g"), Some(Demand::Any)));
+        let (sent, demand) = among("auto", json!([tools[1], tools[0]]));
+        assert_eq!((sent.len(), demand), (2, None));
     }
 }

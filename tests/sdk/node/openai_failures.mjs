@@ -41,7 +41,7 @@ async function bad_fields() {
     ["tool_choice.function.name", { tools: [WEATHER], tool_choice: named }],
     ["response_format", { response_format: { type: "poem" } }],
     ["reasoning.effort", { reasoning_effort: "huge" }],
-    ["logprobs", { logprobs: true }],
+    ["logprobs", { logprobs: true }, "unsupported_parameter"],
     ["stream", { stream: "yes" }],
     ["modalities", { modalities: ["text", "audio"] }, "unsupported_parameter"],
     ["model", { model: "" }, "model_required"],

@@ -54,12 +54,12 @@ def bad_fields():
         ("tool_choice.function.name", {"tools": [WEATHER], "tool_choice": named}),
         ("response_format", {"response_format": {"type": "poem"}}),
         ("reasoning.effort", {"reasoning_effort": "huge"}),
-        ("logprobs", {"logprobs": True}),
         ("stream", {"extra_body": {"stream": "yes"}}),
     ]
     for param, options in cases:
         check_bad_field(param, "invalid_request_error", options)
     check_bad_field("modalities", "unsupported_parameter", {"modalities": ["text", "audio"]})
+    check_bad_field("logprobs", "unsupported_parameter", {"logprobs": True})
     check_bad_field("model", "model_required", {"model": ""})
 
 

@@ -161,7 +161,7 @@ impl State {
         let control = runtime.block_on(async { ControlServer::bind(path).expect("the socket can be made") });
         let stop = CancellationToken::new();
         let upkeep = Upkeep::new(recorder.clone(), reader.clone(), policy(), last_known, None);
-        let served = runtime.spawn(control.serve(recorder.clone(), reader, upkeep, None, stop.clone()));
+        let served = runtime.spawn(control.serve(recorder.clone(), reader, upkeep, None, None, stop.clone()));
         Service { runtime, recorder, writer, stop, served }
     }
 }
