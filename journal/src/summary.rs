@@ -36,6 +36,9 @@ pub struct Summary {
     pub status: u16,
     /// How the request ended.
     pub outcome: Outcome,
+    /// The `code` of the error that the client got; absent without one, and in summaries of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
     /// Whether the client asked for a stream.
     pub stream: bool,
     /// Usage, exact unless `usage_source` says otherwise; `None` when the worker reported none.
@@ -168,6 +171,7 @@ impl SummaryFold {
                     key,
                     status: end.status,
                     outcome: end.outcome,
+                    error: end.error.clone(),
                     stream: end.stream,
                     tokens: end.tokens,
                     usage_source: end.usage_source,
@@ -227,6 +231,20 @@ mod tests {
         );
         assert_eq!(fold.apply(&line("2026-11-23T10:00:03Z", id, "rpc.received", "{}")), None);
         assert_eq!(fold.apply(&end), None, "a finished request does not come back");
+    }
+
+    #[test]
+    fn the_code_of_an_error_is_kept_and_may_be_missing() {
+        let id = RequestId::generate();
+        let mut fold = SummaryFold::default();
+        fold.apply(&line("2026-11-23T10:00:00Z", id, "request.received", RECEIVED));
+        let failed = FINISHED.replace(r#""error":null"#, r#""error":"worker_exited""#);
+        let summary = fold.apply(&line("2026-11-23T10:00:02Z", id, "response.finished", &failed)).expect("finished");
+        assert_eq!(summary.error.as_deref(), Some("worker_exited"));
+        let text = serde_json::to_string(&summary).unwrap();
+        let before = text.replace(r#""error":"worker_exited","#, "");
+        assert_eq!(serde_json::from_str::<Summary>(&text).unwrap(), summary);
+        assert_eq!(serde_json::from_str::<Summary>(&before).unwrap().error, None);
     }
 
     #[test]

@@ -1,24 +1,27 @@
 //! The command line.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
-use jiff::Timestamp;
+use clap::{FromArgMatches as _, Parser, Subcommand};
 use journal::RequestId;
 
 use crate::doctor::DoctorArgs;
+use crate::examples;
 use crate::export::Form;
 use crate::failure::Failure;
+use crate::grep::GrepArgs;
 use crate::hold::HoldCommand;
 use crate::incident::IncidentArgs;
-use crate::list::FilterArgs;
+use crate::list::ListArgs;
+use crate::manual::WhichShell;
 use crate::remote::Remote;
 use crate::replay::ReplayArgs;
 use crate::scrub::ScrubArgs;
 use crate::settings::Settings;
+use crate::show::ShowArgs;
 use crate::smoke::SmokeArgs;
-use crate::when;
+use crate::stats::StatsArgs;
+use crate::terminal::TerminalArgs;
 
 const AFTER_HELP: &str = "\
 While codex-proxy runs, it is asked through its control socket; otherwise the journal is opened directly. With --url, a service \
@@ -62,6 +65,8 @@ pub(crate) struct Cli {
     state_dir: Option<PathBuf>,
     #[arg(long, global = true, value_name = "FILE", help = KEY_FILE_HELP)]
     key_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) terminal: TerminalArgs,
     #[arg(long, global = true, value_name = "URL", help = URL_HELP)]
     url: Option<String>,
     #[arg(long, global = true, value_name = "KEY", env = "CODEX_TRACE_TOKEN", hide_env_values = true, help = TOKEN_HELP)]
@@ -73,16 +78,7 @@ pub(crate) struct Cli {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Finished requests, newest first
-    List {
-        #[command(flatten)]
-        filter: FilterArgs,
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<NonZeroUsize>,
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    List(ListArgs),
     /// Every event in order, one a line
     Events {
         /// Only those of this request
@@ -96,14 +92,7 @@ pub(crate) enum Command {
         json: bool,
     },
     /// One request as a timeline: who sent what to whom, and when
-    Show {
-        /// The request's id: the X-Request-Id of its answer
-        #[arg(value_name = "ID", value_parser = request_id)]
-        request: RequestId,
-        /// Its events instead, one JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    Show(ShowArgs),
     /// Write requests into a file that can be attached to a ticket: scrubbed as they are kept, with a proof of the journal
     Export {
         /// The requests' ids
@@ -137,29 +126,11 @@ pub(crate) enum Command {
         json: bool,
     },
     /// Events in which a text is found, newest first
-    Grep {
-        /// What to look for in the events as they are kept, which is as JSON
-        #[arg(value_name = "PATTERN")]
-        pattern: String,
-        /// The pattern is a regular expression
-        #[arg(long)]
-        regex: bool,
-        /// The case of ASCII letters does not matter
-        #[arg(short, long, conflicts_with = "regex")]
-        ignore_case: bool,
-        /// Those of this time or later
-        #[arg(long, value_name = "TIME", value_parser = when::time)]
-        since: Option<Timestamp>,
-        /// Those before this time
-        #[arg(long, value_name = "TIME", value_parser = when::time)]
-        until: Option<Timestamp>,
-        /// At most so many
-        #[arg(long, value_name = "N")]
-        limit: Option<NonZeroUsize>,
-        /// One JSON object a line
-        #[arg(long)]
-        json: bool,
-    },
+    Grep(GrepArgs),
+    /// How many requests there were, and how they went: rates, times, tokens, errors
+    Stats(StatsArgs),
+    /// What runs at this moment, and how the last minute went, each second; q ends it, and in a pipe it is one frame
+    Top,
     /// Check every byte, the chain, the seals and the ledger's signatures
     Verify {
         /// Whether the ledger still has the entry with this digest, which was kept elsewhere
@@ -222,6 +193,17 @@ pub(crate) enum Command {
     Smoke(SmokeArgs),
     /// Redact a text as the journal would, or explain what would be redacted and why
     Scrub(ScrubArgs),
+    /// What completes the command line in a shell
+    Completions {
+        #[arg(value_name = "SHELL", value_enum)]
+        shell: WhichShell,
+    },
+    /// Write manual pages, one for each command
+    Man {
+        /// The folder
+        #[arg(value_name = "DIR")]
+        dir: PathBuf,
+    },
 }
 
 #[derive(Subcommand)]
@@ -262,6 +244,12 @@ pub(crate) enum LedgerCommand {
 // === impl Cli ===
 
 impl Cli {
+    /// The command line that this process was started with. What is wrong with it ends the process.
+    pub(crate) fn of_this_process() -> Self {
+        let matches = examples::command().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|wrong| wrong.exit())
+    }
+
     /// The flags, else what the service itself would use.
     pub(crate) fn settings(&self) -> Result<Settings, Failure> {
         match (&self.url, &self.token) {

@@ -41,7 +41,7 @@ pub(crate) struct Description {
 }
 
 /// Who sends to whom.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
     ClientToProxy,
     ProxyToWorker,

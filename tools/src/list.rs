@@ -1,103 +1,148 @@
 //! `list`: summaries as a table.
 
+mod csv;
+mod filter;
+mod found;
+mod order;
+
+use std::num::NonZeroUsize;
+
 use clap::Args;
-use codex_completions_api::config::{Form as _, Period};
 use jiff::Timestamp;
-use journal::{Filter, Outcome, Summary};
+use journal::{Query, RequestId, Summary};
+use serde::Deserialize;
 
+pub(crate) use self::filter::FilterArgs;
+use self::found::Found;
+use self::order::Order;
 use crate::failure::Failure;
+use crate::ink::Ink;
 use crate::output::Output;
-use crate::source::Lines;
-use crate::table::{Column, Table};
+use crate::source::{Lines, Source};
+use crate::table::{Cell, Column, Table};
 use crate::text::plain;
-use crate::when;
 
+/// Their ranks leave the time, the id and how it ended on a terminal of 80 columns.
 const COLUMNS: &[Column] = &[
     Column::left("AT"),
     Column::left("ID"),
-    Column::left("ROUTE"),
-    Column::left("MODEL"),
-    Column::left("KEY"),
-    Column::right("STATUS"),
-    Column::left("OUTCOME"),
-    Column::right("TOKENS IN"),
-    Column::right("OUT"),
-    Column::right("TTFT MS"),
-    Column::right("MS"),
-    Column::left("WORKER"),
-    Column::right("EVENTS"),
+    Column::left("ROUTE").rank(9),
+    Column::left("MODEL").rank(5),
+    Column::left("KEY").rank(8),
+    Column::right("STATUS").rank(1),
+    Column::left("OUTCOME").rank(2),
+    Column::left("ERROR").rank(4),
+    Column::right("TOKENS IN").rank(7),
+    Column::right("OUT").rank(7),
+    Column::right("TTFT MS").rank(6),
+    Column::right("MS").rank(3),
+    Column::left("WORKER").rank(10),
+    Column::right("EVENTS").rank(11),
 ];
 
 /// The longest name that is shown whole, in characters.
 const NAME_MAX: usize = 40;
 
 #[derive(Args)]
-pub(crate) struct FilterArgs {
-    /// Those received at this time or later
-    #[arg(long, value_name = "TIME", value_parser = when::time)]
-    since: Option<Timestamp>,
-    /// Those received before this time
-    #[arg(long, value_name = "TIME", value_parser = when::time)]
-    until: Option<Timestamp>,
-    /// Those with this key, by its id
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-    /// Those for this model, as the client wrote it
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Those whose answer calls this tool, as far as their events are kept
     #[arg(long, value_name = "NAME")]
-    model: Option<String>,
-    /// Those on this route, such as chat/completions
-    #[arg(long, value_name = "ROUTE", value_parser = route)]
-    route: Option<String>,
-    /// Those answered with this HTTP status
-    #[arg(long, value_name = "STATUS")]
-    status: Option<u16>,
-    /// Those that ended in this way
-    #[arg(long, value_name = "OUTCOME", value_parser = outcome)]
-    outcome: Option<Outcome>,
-    /// Those that took this long or longer, such as 500ms or 2s
-    #[arg(long, value_name = "TIME", value_parser = millis)]
-    slower_than: Option<u32>,
-    /// Those that this worker ran
-    #[arg(long, value_name = "NAME")]
-    worker: Option<String>,
+    tool: Option<String>,
+    /// Those in whose events this text is found, as far as they are kept
+    #[arg(long, value_name = "TEXT")]
+    grep: Option<String>,
+    /// What comes first
+    #[arg(long, value_name = "BY", value_enum, default_value_t = Order::At, hide_default_value = true)]
+    sort: Order,
+    /// The other way round
+    #[arg(long)]
+    reverse: bool,
+    /// At most so many
+    #[arg(long, value_name = "N")]
+    limit: Option<NonZeroUsize>,
+    /// One JSON object a line
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+    /// Comma-separated values with a line of names, as RFC 4180 has them
+    #[arg(long)]
+    csv: bool,
 }
 
-/// Prints summaries as a table.
-pub(crate) fn print(lines: Lines) -> Result<(), Failure> {
-    let mut table = Table::new(COLUMNS, Output::for_answer(&lines));
-    let end = lines.each(|line| {
-        let summary = serde_json::from_str(line).map_err(|error| {
-            Failure::Damaged(format!(
-                "a summary in the journal is none (column {}): {}",
-                error.column(),
-                plain(line, 80)
-            ))
-        })?;
-        table.push(row(&summary))
-    });
-    table.end()?.end()?;
-    end
+/// How the rows are printed.
+enum Printer {
+    Table(Table),
+    Json(Output),
+    Csv(Output),
 }
 
-fn row(summary: &Summary) -> Vec<String> {
+/// A summary, as it was read and as it stands.
+struct Row {
+    summary: Summary,
+    text: String,
+}
+
+/// As much of a summary as says whose it is.
+#[derive(Deserialize)]
+struct Named {
+    id: RequestId,
+}
+
+/// Lists requests.
+pub(crate) fn run(source: &Source, args: &ListArgs) -> Result<(), Failure> {
+    // All must be there before the first in another order is known.
+    let in_order = args.sort == Order::At && !args.reverse;
+    let limit = args.limit.map(usize::from);
+    let (lines, searched) = args.ask(source, limit.filter(|_| in_order))?;
+    let mut printer = args.printer(&lines)?;
+    let end = if in_order {
+        lines.each(|line| printer.print(&Row::read(line)?))
+    } else {
+        let mut rows = Vec::new();
+        let end = lines.each(|line| {
+            rows.push(Row::read(line)?);
+            Ok(())
+        });
+        args.sort.sort(&mut rows, |row| &row.summary);
+        if args.reverse {
+            rows.reverse();
+        }
+        rows.iter().take(limit.unwrap_or(usize::MAX)).try_for_each(|row| printer.print(row))?;
+        end
+    };
+    printer.end()?;
+    searched.and(end)
+}
+
+/// Reads a line of an answer to [`Query::List`].
+pub(crate) fn summary(line: &str) -> Result<Summary, Failure> {
+    serde_json::from_str(line).map_err(|error| {
+        Failure::Damaged(format!("a summary in the journal is none (column {}): {}", error.column(), plain(line, 80)))
+    })
+}
+
+fn cells(summary: &Summary) -> Vec<Cell> {
     let name = |name: &Option<String>| name.as_deref().map_or_else(none, |name| plain(name, NAME_MAX));
     let (input, output) =
         summary.tokens.map_or_else(|| (none(), none()), |tokens| (tokens.input.to_string(), tokens.output.to_string()));
     let route = summary.route.strip_prefix("/v1/").unwrap_or(&summary.route);
+    let outcome = Ink::of_outcome(summary.outcome);
     vec![
-        summary.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string(),
-        summary.id.to_string(),
-        plain(route, NAME_MAX),
-        name(&summary.model),
-        name(&summary.key),
-        summary.status.to_string(),
-        summary.outcome.as_str().to_owned(),
-        input,
-        output,
-        summary.ttft_ms.map_or_else(none, |ms| format!("{ms:.0}")),
-        format!("{:.0}", summary.duration_ms),
-        name(&summary.worker),
-        summary.events.to_string(),
+        summary.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string().into(),
+        summary.id.to_string().into(),
+        plain(route, NAME_MAX).into(),
+        name(&summary.model).into(),
+        name(&summary.key).into(),
+        Cell::new(summary.status.to_string(), outcome),
+        Cell::new(summary.outcome.as_str(), outcome),
+        summary.error.as_ref().map_or_else(|| none().into(), |code| Cell::new(plain(code, NAME_MAX), outcome)),
+        input.into(),
+        output.into(),
+        summary.ttft_ms.map_or_else(none, |ms| format!("{ms:.0}")).into(),
+        format!("{:.0}", summary.duration_ms).into(),
+        name(&summary.worker).into(),
+        summary.events.to_string().into(),
     ]
 }
 
@@ -105,38 +150,72 @@ fn none() -> String {
     "-".to_owned()
 }
 
-/// A route as it is kept, from how `codex-trace list` shows it.
-#[allow(clippy::unnecessary_wraps, reason = "clap asks for a result")]
-fn route(text: &str) -> Result<String, String> {
-    let is_whole = text.starts_with('/') || text == "unmatched";
-    Ok(if is_whole { text.to_owned() } else { format!("/v1/{text}") })
+// === impl ListArgs ===
+
+impl ListArgs {
+    /// Begins the answer, of at most `limit` lines, with what kept a search from finding all of them.
+    fn ask(&self, source: &Source, limit: Option<usize>) -> Result<(Lines, Result<(), Failure>), Failure> {
+        let filter = self.filter.filter();
+        let Some(Found { requests, end }) = self.found(source, filter.since)? else {
+            return Ok((source.read(Query::List { filter, limit, before: None })?, Ok(())));
+        };
+        let lines = source.read(Query::List { filter, limit: None, before: None })?;
+        let wanted = move |line: &str| serde_json::from_str(line).is_ok_and(|Named { id }| requests.contains(&id));
+        let nothing =
+            "no finished request is like that, as far as its events are kept; `codex-trace list` shows all of them";
+        Ok((lines.only(wanted, limit, nothing.to_owned()), end))
+    }
+
+    /// What is searched for; `None` if nothing is.
+    fn found(&self, source: &Source, since: Option<Timestamp>) -> Result<Option<Found>, Failure> {
+        let by_text = self.grep.as_deref().map(|text| found::with_text(source, text, since)).transpose()?;
+        let by_tool = self.tool.as_deref().map(|name| found::with_tool(source, name, since)).transpose()?;
+        Ok(match (by_text, by_tool) {
+            (Some(found), Some(other)) => Some(found.and(other)),
+            (found, other) => found.or(other),
+        })
+    }
+
+    fn printer(&self, lines: &Lines) -> Result<Printer, Failure> {
+        let mut output = Output::for_answer(lines);
+        Ok(match (self.json, self.csv) {
+            (true, _) => Printer::Json(output),
+            (false, false) => Printer::Table(Table::new(COLUMNS, output)),
+            (false, true) => {
+                output.text(&csv::HEAD.join(","))?;
+                output.text("\r\n")?;
+                Printer::Csv(output)
+            }
+        })
+    }
 }
 
-fn outcome(text: &str) -> Result<Outcome, String> {
-    let names = || Outcome::ALL.map(Outcome::as_str).join(", ");
-    Outcome::ALL.into_iter().find(|outcome| outcome.as_str() == text).ok_or_else(|| format!("one of {}", names()))
+// === impl Row ===
+
+impl Row {
+    fn read(line: &str) -> Result<Self, Failure> {
+        Ok(Self { summary: summary(line)?, text: line.to_owned() })
+    }
 }
 
-fn millis(text: &str) -> Result<u32, String> {
-    let time = Period::parse(text)?;
-    time.as_millis().try_into().map_err(|_| "no request takes that long".to_owned())
-}
+// === impl Printer ===
 
-// === impl FilterArgs ===
+impl Printer {
+    fn print(&mut self, row: &Row) -> Result<(), Failure> {
+        match self {
+            Self::Table(table) => table.push(cells(&row.summary)),
+            Self::Json(output) => output.line(&row.text),
+            Self::Csv(output) => {
+                output.text(&csv::record(&row.summary))?;
+                output.text("\r\n")
+            }
+        }
+    }
 
-impl FilterArgs {
-    /// What a summary has to be like.
-    pub(crate) fn filter(&self) -> Filter {
-        Filter {
-            since: self.since,
-            until: self.until,
-            key: self.key.clone(),
-            model: self.model.clone(),
-            route: self.route.clone(),
-            status: self.status,
-            outcome: self.outcome,
-            min_duration_ms: self.slower_than,
-            worker: self.worker.clone(),
+    fn end(self) -> Result<(), Failure> {
+        match self {
+            Self::Table(table) => table.end()?.end(),
+            Self::Json(mut output) | Self::Csv(mut output) => output.end(),
         }
     }
 }

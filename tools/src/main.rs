@@ -7,14 +7,18 @@ mod cli;
 mod convert;
 mod describe;
 mod doctor;
+mod examples;
 mod export;
 mod failure;
 mod folder;
+mod grep;
 mod hold;
 mod incident;
+mod ink;
 mod ledger;
 mod line_buffer;
 mod list;
+mod manual;
 mod output;
 mod rekey;
 mod remote;
@@ -29,8 +33,12 @@ mod show;
 mod smoke;
 mod socket;
 mod source;
+mod stats;
 mod table;
+mod terminal;
 mod text;
+mod top;
+mod unknown;
 mod verify;
 mod waited;
 mod when;
@@ -38,9 +46,8 @@ mod when;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use codex_completions_api::admin::Operation;
-use journal::{Pattern, Query, Scope, Syntax};
+use journal::Query;
 
 use crate::cli::{Cli, Command, LedgerCommand, RetentionCommand};
 use crate::describe::Describer;
@@ -53,7 +60,9 @@ fn main() -> ExitCode {
     if let Some(code) = serve::as_codex() {
         return code;
     }
-    match run(&Cli::parse()) {
+    let cli = Cli::of_this_process();
+    cli.terminal.apply();
+    match run(&cli) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the output has seen enough.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
@@ -68,6 +77,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     match &cli.command {
         // These need no journal, and so no configuration that is right.
         Command::Scrub(args) => return scrub::run(args),
+        Command::Completions { shell } => return manual::completions(*shell),
+        Command::Man { dir } => return manual::man(dir),
         Command::Smoke(args) => return smoke::run(args),
         Command::Doctor(args) => return doctor::run(cli.settings(), args),
         Command::Replay(args) => return replay::run(|| Ok(Source::new(cli.settings()?)), args),
@@ -83,34 +94,20 @@ fn run(cli: &Cli) -> Result<(), Failure> {
     }
     let source = Source::new(settings);
     match &cli.command {
-        Command::List { filter, limit, json } => {
-            let (filter, limit) = (filter.filter(), limit.map(Into::into));
-            let lines = source.read(Query::List { filter, limit, before: None })?;
-            if *json { output::copy(lines) } else { list::print(lines) }
-        }
+        Command::List(args) => list::run(&source, args),
         Command::Events { request, from, json } => {
             print_events(source.read(Query::Events { request: *request, from_seq: *from })?, *json)
         }
-        Command::Show { request, json } => {
-            let lines = source.read(Query::Show { request: *request })?;
-            if *json { output::copy(lines) } else { show::print(lines, *request) }
-        }
+        Command::Show(args) => show::run(&source, args),
         Command::Incident(args) => incident::run(&source, args),
         Command::Export { requests, form, output } => export::export(&source, requests, *form, output),
         Command::Tail { lines, follow, json } => {
             let query = Query::Tail { last: *lines };
             print_events(if *follow { source.follow(query)? } else { source.read(query)? }, *json)
         }
-        Command::Grep { pattern, regex, ignore_case, since, until, limit, json } => {
-            let syntax = match (regex, ignore_case) {
-                (true, _) => Syntax::Regex,
-                (false, true) => Syntax::IgnoreCase,
-                (false, false) => Syntax::Literal,
-            };
-            let pattern = Pattern::try_new(pattern, syntax).map_err(|wrong| Failure::Usage(wrong.to_string()))?;
-            let scope = Scope { since: *since, until: *until, before: None, limit: limit.map(Into::into) };
-            print_events(source.read(Query::Search { pattern, scope })?, *json)
-        }
+        Command::Stats(args) => stats::run(&source, args),
+        Command::Top => top::run(&source),
+        Command::Grep(args) => grep::run(&source, args),
         Command::Verify { anchor, json } => {
             verify::print(source.operate(&Operation::Verify { anchor: anchor.clone() })?, *json)
         }
@@ -136,6 +133,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         | Command::Rekey { .. }
         | Command::Replay(_)
         | Command::Scrub(_)
+        | Command::Completions { .. }
+        | Command::Man { .. }
         | Command::Smoke(_) => Ok(()),
     }
 }

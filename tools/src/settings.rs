@@ -74,6 +74,15 @@ impl Settings {
         Options { key_file, ..configured }
     }
 
+    /// Where the service is reached, as far as its configuration can be read.
+    pub(crate) fn base_url(&self) -> String {
+        let Ok(config) = &self.config else { return "http://127.0.0.1:11435".to_owned() };
+        let scheme = if config.tls_cert.is_some() { "https" } else { "http" };
+        let host = &config.host;
+        let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+        format!("{scheme}://{host}:{}", config.port)
+    }
+
     /// The retention policy, or what is wrong with the configuration.
     pub(crate) fn policy(&self) -> Result<Policy, String> {
         let config = self.config.as_ref().map_err(Clone::clone)?;

@@ -1,112 +1,119 @@
-//! `show`: one request as a timeline.
+//! `show`: one request, from several sides.
 
-use jiff::Timestamp;
-use journal::{Event, EventBody, RequestId, Summary, SummaryFold};
+mod curl;
+mod diff;
+mod frames;
+mod html;
+mod recording;
+mod timeline;
+mod waterfall;
 
-use crate::describe::{Describer, Description};
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use codex_completions_api::config::{Form as _, Period};
+use journal::{EventBody, Query, RequestId};
+
+use self::recording::Recording;
+use crate::cli::request_id;
 use crate::failure::Failure;
-use crate::output::Output;
-use crate::source::Lines;
+use crate::output::{self, Output};
+use crate::source::Source;
+use crate::terminal::terminal;
 use crate::text::plain;
+use crate::unknown;
 
-/// The longest name that is shown whole, in characters.
-const NAME_MAX: usize = 100;
-
-/// What is known of a request before it is finished.
-struct Beginning {
-    at: Timestamp,
-    route: String,
-    key: Option<String>,
+#[derive(Args)]
+pub(crate) struct ShowArgs {
+    /// The request's id: the X-Request-Id of its answer
+    #[arg(value_name = "ID", value_parser = request_id)]
+    request: RequestId,
+    #[command(flatten)]
+    side: Side,
+    /// Mark pauses in the timeline that are this long or longer
+    #[arg(long, value_name = "TIME", value_parser = Period::parse, default_value = "250ms")]
+    gap: Duration,
 }
 
-/// Prints the events of one request, below what its summary says. Only the descriptions wait for the end, where the summary is.
-pub(crate) fn print(lines: Lines, request: RequestId) -> Result<(), Failure> {
-    let mut output = Output::for_answer(&lines);
-    let mut describer = Describer::default();
-    let mut fold = SummaryFold::default();
-    let (mut timeline, mut beginning, mut summary) = (Vec::new(), None, None);
-    let end = lines.each(|line| {
-        let event = describer.describe(line)?;
-        if event.kind == "request.received" {
-            beginning = Beginning::from_line(line);
-        }
-        timeline.push(event);
-        summary = summary.take().or_else(|| fold.apply(line));
-        Ok(())
-    });
-    let Some(first) = timeline.first().map(|event| event.at) else { return end };
-    output.line(&format!("request   {request}"))?;
-    match (&summary, &beginning) {
-        (Some(summary), _) => facts(summary).iter().try_for_each(|fact| output.line(fact))?,
-        (None, Some(beginning)) => beginning.facts().iter().try_for_each(|fact| output.line(fact))?,
-        (None, None) => output.line("status    its beginning is past its time or could not be read")?,
+/// What is wanted instead of the timeline.
+#[derive(Args)]
+#[group(multiple = false)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
+struct Side {
+    /// Its events instead, one JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Every JSON-RPC frame between proxy and worker as a whole
+    #[arg(long)]
+    frames: bool,
+    /// The bytes of the answer as they went out
+    #[arg(long)]
+    sse: bool,
+    /// The request as a command of curl, with the key as `$PROXY_API_KEY`
+    #[arg(long = "request")]
+    curl: bool,
+    /// What is different in another request, but for times and ids
+    #[arg(long, value_name = "ID", value_parser = request_id)]
+    diff: Option<RequestId>,
+    /// Write a page that can be opened anywhere and attached to a ticket
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+/// Shows a request.
+pub(crate) fn run(source: &Source, args: &ShowArgs) -> Result<(), Failure> {
+    if args.side.json {
+        let end = output::copy(source.read(Query::Show { request: args.request })?);
+        return end.map_err(|failure| unknown::explained(source, args.request, failure));
     }
-    output.line("")?;
-    output.line(&format!("{:>7}  {:>10}  {:<15}  {:<17}  {:>7}  WHAT", "SEQ", "MS", "DIRECTION", "TYPE", "BYTES"))?;
-    timeline.iter().try_for_each(|event| output.line(&moment(event, first)))?;
+    let (recording, end) = read(source, args.request)?;
+    let mut output = Output::new();
+    match &args.side {
+        Side { frames: true, .. } => frames::print(&recording, &mut output)?,
+        Side { sse: true, .. } => print_answer(&recording, &mut output)?,
+        Side { curl: true, .. } => outside(&curl::command(&recording, &source.base_url())?, &mut output)?,
+        Side { diff: Some(other), .. } => {
+            let (other, other_end) = read(source, *other)?;
+            diff::print(&recording, &other, &mut output)?;
+            output.end()?;
+            return end.and(other_end);
+        }
+        Side { html: Some(path), .. } => {
+            let failed = |error: std::io::Error| Failure::NoAccess(format!("cannot write {}: {error}", path.display()));
+            fs::write(path, html::page(&recording)).map_err(failed)?;
+            output.line(&format!("request {} is in {}", recording.request, path.display()))?;
+        }
+        _ => timeline::print(&recording, args.gap, &mut output)?,
+    }
     output.end()?;
     end
 }
 
-fn facts(summary: &Summary) -> Vec<String> {
-    let Summary { at, status, duration_ms, .. } = summary;
-    let outcome = summary.outcome.as_str();
-    let stream = if summary.stream { "streamed" } else { "not streamed" };
-    let tokens = summary.tokens.map_or_else(none, |tokens| {
-        format!(
-            "{} in ({} cached), {} out ({} reasoning)",
-            tokens.input, tokens.cached, tokens.output, tokens.reasoning
-        )
+/// Reads what is known of a request, which is something, and what kept the rest from being read.
+fn read(source: &Source, request: RequestId) -> Result<(Recording, Result<(), Failure>), Failure> {
+    let (recording, end) = Recording::read(source.read(Query::Show { request })?, request);
+    if recording.steps.is_empty() {
+        end.map_err(|failure| unknown::explained(source, request, failure))?;
+        return Err(Failure::NothingFound(format!("nothing is known of request {request}")));
+    }
+    Ok((recording, end))
+}
+
+/// Prints the answer's bytes.
+fn print_answer(recording: &Recording, output: &mut Output) -> Result<(), Failure> {
+    let chunks = recording.steps.iter().filter_map(|step| match &step.event.as_ref()?.draft.body {
+        EventBody::ResponseChunk { bytes } => Some(bytes.as_str()),
+        _ => None,
     });
-    let ttft = summary.ttft_ms.map_or_else(|| "no content".to_owned(), |ms| format!("first content after {ms:.1} ms"));
-    vec![
-        format!("at        {at}"),
-        format!("route     {}", plain(&summary.route, NAME_MAX)),
-        format!("model     {}", name(summary.model.as_deref())),
-        format!("key       {}", name(summary.key.as_deref())),
-        format!("status    {status} {outcome}, {stream}"),
-        format!("tokens    {tokens}"),
-        format!("time      {ttft}, all after {duration_ms:.1} ms"),
-        format!("worker    {}", name(summary.worker.as_deref())),
-        format!("events    {}", summary.events),
-    ]
+    outside(&chunks.collect::<String>(), output)
 }
 
-fn moment(event: &Description, first: Timestamp) -> String {
-    let offset = event.at.duration_since(first).as_secs_f64() * 1000.0;
-    let direction = event.direction.map_or("", |direction| direction.as_str());
-    let bytes = event.bytes.map_or_else(none, |bytes| bytes.to_string());
-    let Description { seq, kind, text, .. } = event;
-    format!("{seq:>7}  {offset:>+10.1}  {direction:<15}  {kind:<17}  {bytes:>7}  {text}")
-}
-
-fn name(name: Option<&str>) -> String {
-    name.map_or_else(none, |name| plain(name, NAME_MAX))
-}
-
-fn none() -> String {
-    "-".to_owned()
-}
-
-// === impl Beginning ===
-
-impl Beginning {
-    fn from_line(line: &str) -> Option<Self> {
-        let event: Event = serde_json::from_str(line).ok()?;
-        match event.draft.body {
-            EventBody::RequestReceived(received) => {
-                Some(Self { at: event.draft.at, route: received.route, key: received.key })
-            }
-            _ => None,
-        }
+/// Prints what somebody outside has written: to the byte, except on a terminal, which must not obey it.
+fn outside(text: &str, output: &mut Output) -> Result<(), Failure> {
+    if !terminal().is_tty {
+        return output.text(text);
     }
-
-    fn facts(&self) -> [String; 4] {
-        [
-            format!("at        {}", self.at),
-            format!("route     {}", plain(&self.route, NAME_MAX)),
-            format!("key       {}", name(self.key.as_deref())),
-            "status    not finished: it still runs, or the service was cut off".to_owned(),
-        ]
-    }
+    text.lines().try_for_each(|line| output.line(&plain(line, usize::MAX)))
 }

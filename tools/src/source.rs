@@ -36,6 +36,12 @@ enum Answer {
     Remote(remote::Answer),
     Folder(journal::Answer),
     Operated(Rows),
+    /// At most `left` lines of `all`, of those that are wanted.
+    Some {
+        all: Box<Answer>,
+        wanted: Box<dyn Fn(&str) -> bool + Send>,
+        left: usize,
+    },
 }
 
 // === impl Source ===
@@ -43,6 +49,11 @@ enum Answer {
 impl Source {
     pub(crate) fn new(settings: Settings) -> Self {
         Self { settings }
+    }
+
+    /// Where the service is reached, as it is configured.
+    pub(crate) fn base_url(&self) -> String {
+        self.settings.base_url()
     }
 
     /// Begins the answer to `query`.
@@ -113,10 +124,9 @@ impl Source {
                 format!("no finished request in {place} yet; `codex-trace events` shows what else happened")
             }
             Query::Events { request: None, .. } | Query::Tail { .. } => format!("no such events in {place}"),
-            Query::Events { request: Some(id), .. } | Query::Show { request: id } => format!(
-                "no events of request {id} in {place}; they may be past their time (retention.content_ttl), or of another \
-                 service; `codex-trace list` shows which requests there are"
-            ),
+            Query::Events { request: Some(id), .. } | Query::Show { request: id } => {
+                format!("no events of request {id} in {place}; `codex-trace list` shows which requests there are")
+            }
         }
     }
 }
@@ -127,6 +137,17 @@ impl Lines {
     /// Whether whoever reads wants to see each line at once.
     pub(crate) fn is_live(&self) -> bool {
         self.follow.is_some()
+    }
+
+    /// Of these lines at most `limit` that are `wanted`; `nothing_found` is to be said if there is none.
+    pub(crate) fn only(
+        self,
+        wanted: impl Fn(&str) -> bool + Send + 'static,
+        limit: Option<usize>,
+        nothing_found: String,
+    ) -> Self {
+        let (all, wanted) = (Box::new(self.answer), Box::new(wanted));
+        Self { answer: Answer::Some { all, wanted, left: limit.unwrap_or(usize::MAX) }, nothing_found, ..self }
     }
 
     /// Hands every line to `take`. What cannot be read of the journal is reported on the way and fails at the end, and so
@@ -177,6 +198,12 @@ impl Iterator for Answer {
                 answer.next().map(|line| line.map_err(|error| Failure::Damaged(error.to_string())))
             }
             Self::Operated(rows) => rows.next().map(|row| Ok(row?)),
+            Self::Some { left: 0, .. } => None,
+            Self::Some { all, wanted, left } => {
+                let line = all.find(|line| line.as_ref().map_or(true, |line| wanted(line)));
+                *left -= usize::from(matches!(line, Some(Ok(_))));
+                line
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is looked for, and finding it in the text of many lines at once.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use memchr::memmem::Finder;
@@ -105,6 +106,21 @@ impl Pattern {
     /// How that is meant.
     pub fn syntax(&self) -> Syntax {
         self.syntax
+    }
+
+    /// The bytes of `line` in which it is found first, widened to whole characters.
+    pub fn find(&self, line: &str) -> Option<Range<usize>> {
+        let Range { mut start, mut end } = match &self.matcher {
+            Matcher::Literal(finder) => finder.find(line.as_bytes()).map(|start| start..start + self.text.len())?,
+            Matcher::Regex { regex, .. } => regex.find(line.as_bytes())?.range(),
+        };
+        while !line.is_char_boundary(start) {
+            start -= 1;
+        }
+        while !line.is_char_boundary(end) {
+            end += 1;
+        }
+        Some(start..end)
     }
 
     /// The lines of `text` in which it is found, without their ends. Each line of `text` has one.
@@ -244,6 +260,15 @@ mod tests {
         assert_eq!(lines(text, "äb.", Syntax::IgnoreCase), ["äB."]);
         assert_eq!(lines(text, "Äb.", Syntax::IgnoreCase), ["Straße ÄB.", "Äb."]);
         assert_eq!(lines(text, "STRA", Syntax::IgnoreCase), ["Straße ÄB.", "straSSE"]);
+    }
+
+    #[test]
+    fn a_place_is_of_whole_characters() {
+        let place = |pattern: &str, syntax| Pattern::try_new(pattern, syntax).unwrap().find("grün, GRÜN");
+        assert_eq!(place("ün", Syntax::Literal), Some(2..5));
+        assert_eq!(place("n, g", Syntax::IgnoreCase), Some(4..8));
+        assert_eq!(place(r"(?-u)\xBC", Syntax::Regex), Some(2..4));
+        assert_eq!(place("blau", Syntax::Literal), None);
     }
 
     /// Texts in which short patterns are found now and then.

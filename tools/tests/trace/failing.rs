@@ -116,6 +116,8 @@ fn what_is_not_damaged_is_printed_before_4() {
             assert!(from_folder.contains("in the next segment") && from_socket.contains("in the next segment"));
         }
     }
+    let found = fails(&state, &["list", "--grep", "in the next"], 4, &["damaged"]);
+    assert_eq!(found, "", "it is of no request");
     // Audit reads of later segments, and the summaries, are whole.
     state.trace(&["list"]).ok();
     state.trace(&["tail", "-n", "3"]).ok();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{FINISHED, REFUSED, State, UNFINISHED};
+use crate::support::{FINISHED, State, UNFINISHED};
 
 fn without_reads(events: &str) -> Vec<&str> {
     let ours = ["audit.read", "segment.opened"];
@@ -10,21 +10,8 @@ fn without_reads(events: &str) -> Vec<&str> {
 }
 
 #[test]
-fn list_is_newest_first_and_aligned() {
+fn list_is_newest_first_and_of_these_members() {
     let state = State::with_requests();
-    let table = state.trace(&["list"]).ok();
-    let expected = format!(
-        "\
-AT                        ID                                    ROUTE             MODEL       KEY  STATUS  OUTCOME  \
-         TOKENS IN  OUT  TTFT MS  MS  WORKER  EVENTS
-2026-01-05T12:00:00.013Z  {REFUSED}  chat/completions  m\\u{{1b}}[2J  k1      401  auth     \
-         \u{20}       -    -        -  20  w1           2
-2026-01-05T12:00:00.001Z  {FINISHED}  chat/completions  m\\u{{1b}}[2J  k1      200  ok       \
-         \u{20}      10    6        6  20  w1           7
-"
-    );
-    assert_eq!(table, expected);
-
     let rows = state.trace(&["list", "--json"]).json_lines();
     assert_eq!(rows.len(), 2);
     let keys: Vec<_> = rows[1].as_object().unwrap().keys().map(String::as_str).collect();
@@ -52,31 +39,6 @@ AT                        ID                                    ROUTE           
 fn show_is_a_timeline() {
     let state = State::with_requests();
     let shown = state.trace(&["show", FINISHED]).ok();
-    let expected = format!(
-        "\
-request   {FINISHED}
-at        2026-01-05T12:00:00.0015Z
-route     /v1/chat/completions
-model     m\\u{{1b}}[2J
-key       k1
-status    200 ok, streamed
-tokens    10 in (4 cached), 6 out (2 reasoning)
-time      first content after 5.5 ms, all after 20.2 ms
-worker    w1
-events    7
-
-    SEQ          MS  DIRECTION        TYPE                 BYTES  WHAT
-      3        +0.0  client -> proxy  request.received        13  POST /v1/chat/completions  key k1  {{\"model\":\"m\"}}
-      4        +1.5                   request.admitted         -  {{\"queue_wait_ms\":0.25}}
-      5        +3.0  proxy -> worker  rpc.sent                42  turn/start id 3  {{}}
-      7        +6.0  worker -> proxy  rpc.received            29  answer to turn/start id 3  {{\"ok\":true}}
-      8        +7.5  proxy -> client  response.started         -  {{\"status\":200,\"headers\":[]}}
-      9        +9.0  proxy -> client  response.chunk          17  data: {{\"x\":\"\\u{{1b}}\"}}
-     10       +10.5  proxy -> client  response.finished        -  200 ok  stop  10 tokens in, 6 out  20.2 ms
-"
-    );
-    assert_eq!(shown, expected);
-
     let unfinished = state.trace(&["show", UNFINISHED]).ok();
     assert!(unfinished.contains("\nstatus    not finished"), "{unfinished}");
     let written_otherwise = format!("  {}\n", FINISHED.to_uppercase());

@@ -45,7 +45,7 @@ fn what_is_due_goes_and_stays_on_record() {
         assert_eq!(state.sealed_files().len(), 0);
         assert_eq!(state.trace(&["list", "--json"]).json_lines().len(), 4, "the summaries stay");
         for id in &ids[..3] {
-            state.trace(&["show", id]).fails(1, &["retention.content_ttl"]);
+            state.trace(&["show", id]).fails(1, &["disposed of", "content_ttl 72h", "its summary is kept"]);
         }
         state.trace(&["show", &ids[3]]).ok();
         let verified = state.trace(&["verify"]).ok();

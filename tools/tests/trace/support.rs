@@ -67,6 +67,15 @@ impl State {
         state
     }
 
+    /// With the request of an exported file.
+    pub(crate) fn with_recording(name: &str) -> (Self, String) {
+        let state = Self::empty();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
+        let ids = state.trace(&["import", file.to_str().expect("UTF-8")]).ok();
+        let id = ids.trim().to_owned();
+        (state, id)
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
@@ -220,7 +229,7 @@ impl Run {
 }
 
 /// The request id that was made at `at`.
-fn id_at(at: Timestamp, n: usize) -> String {
+pub(crate) fn id_at(at: Timestamp, n: usize) -> String {
     let millis = at.as_millisecond();
     format!("{:08x}-{:04x}-7e4f-8a5b-6c7d8e9f{n:04x}", millis >> 16, millis & 0xffff)
 }
@@ -283,7 +292,7 @@ pub(crate) fn finished(status: u16, outcome: Outcome, tokens: Option<Tokens>) ->
         tokens,
         usage_source: None,
         finish_reasons: tokens.iter().map(|_| "stop".to_owned()).collect(),
-        error: None,
+        error: (outcome == Outcome::Auth).then(|| "invalid_api_key".to_owned()),
         worker: Some("w1".to_owned()),
         ttft_ms: tokens.map(|_| 5.5),
         duration_ms: 20.25,
