@@ -33,6 +33,9 @@ pub struct Verification {
     pub summaries: u64,
     /// How many entries the ledger has.
     pub ledger_entries: u64,
+    /// What the signatures of the ledger were checked with, as in its `public.pem`.
+    #[serde(default)]
+    pub public_key: String,
     /// How many segments were disposed of, by the ledger.
     pub disposed: u64,
     /// Up to which event the ledger or the last sync vouches for the live segment: beyond it, a cut would go unnoticed.
@@ -101,7 +104,8 @@ impl Reader {
     }
 
     fn verify_once(&self, anchor: Option<&str>) -> Result<Verification, Error> {
-        let mut found = Verification::default();
+        let public_key = ledger::pem(&self.shared.public_key);
+        let mut found = Verification { public_key, ..Verification::default() };
         let checked = ledger::check(self.shared.dir(), &self.shared.public_key)?;
         found.ledger_entries = checked.entries.len() as u64;
         found.problems.extend(checked.problems.into_iter().map(|what| problem("ledger", what)));

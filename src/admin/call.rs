@@ -77,7 +77,7 @@ pub(super) struct VerifyBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AttestBody {
-    requests: usize,
+    requests: Option<usize>,
     sha256: String,
 }
 

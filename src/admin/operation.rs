@@ -53,11 +53,12 @@ pub enum Operation {
     /// Record how far the journal is, and tell the ledger's head, which then stands for that: a
     /// [`LedgerHead`](journal::LedgerHead).
     Anchor,
-    /// Put on record that requests leave the journal, and prove it: an [`Attestation`](journal::Attestation) of the entry.
+    /// Put on record that requests or evidence leave the journal, and prove it: an [`Attestation`](journal::Attestation) of the
+    /// entry.
     Attest {
-        /// How many requests.
-        requests: usize,
-        /// The SHA-256 of the file that they leave in, in hex.
+        /// How many requests; `None` for evidence, which has none.
+        requests: Option<usize>,
+        /// The SHA-256 of the file that they leave in, or of the list of files, in hex.
         sha256: String,
     },
     /// The segments, oldest first: one [`Segment`] a line.
@@ -129,7 +130,10 @@ impl Operation {
             Self::Ledger => ("ledger", String::new()),
             Self::Anchor => ("ledger.head", String::new()),
             Self::Segments => ("segments", String::new()),
-            Self::Attest { requests, sha256 } => ("export", format!("requests={requests} sha256={sha256}")),
+            Self::Attest { requests: Some(requests), sha256 } => {
+                ("export", format!("requests={requests} sha256={sha256}"))
+            }
+            Self::Attest { requests: None, sha256 } => ("audit.evidence", format!("sha256={sha256}")),
             Self::RetentionRun { .. } | Self::PlaceHold { .. } | Self::LiftHold { .. } => return None,
         };
         let (actor, action, via) = (actor.to_owned(), action.to_owned(), via.to_owned());

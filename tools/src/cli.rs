@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use jiff::Timestamp;
 use journal::RequestId;
 
+use crate::audit::AuditCommand;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::list::FilterArgs;
@@ -27,6 +28,7 @@ Examples:
   codex-trace tail -f                       what happens now
   codex-trace verify                        whether the journal is what was written
   codex-trace retention status              what is kept, what is due, and what was disposed of
+  codex-trace audit report --quarter 2026Q4 what was kept, disposed of, held, read and changed
   codex-trace scrub --explain app.log       which secrets a text holds, and how each was found
 
 Times are written as 2026-11-23T12:00:00Z, as 2026-11-23 (its beginning, UTC), or as an age: 30m, 2h, 3d.
@@ -158,6 +160,9 @@ pub(crate) enum Command {
     /// Legal holds: what is kept beyond its time
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// What an auditor asks for: who did what, a report of a period, and evidence to take away
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The ledger: segments, seals, disposals, holds and readings, in order
     #[command(args_conflicts_with_subcommands = true)]
     Ledger {

@@ -30,7 +30,7 @@ pub(crate) fn export(source: &Source, requests: &[RequestId], path: &Path) -> Re
     }
     let count = requests.len();
     let draft = bundle::Draft::new(requests, &lines);
-    let attest = Operation::Attest { requests: count, sha256: draft.sha256() };
+    let attest = Operation::Attest { requests: Some(count), sha256: draft.sha256() };
     let (_, attestation): (_, Attestation) = source.operate(&attest)?.document()?;
     draft.write(attestation, path)?;
     let mut output = Output::new();

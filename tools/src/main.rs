@@ -1,5 +1,6 @@
 //! `codex-trace`: reads the trace journal and looks after it.
 
+mod audit;
 mod backup;
 mod bundle;
 mod cli;
@@ -106,6 +107,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         }
         Command::Retention(command) => run_retention(&source, command),
         Command::Hold(command) => run_hold(&source, command),
+        Command::Audit(command) => audit::run(&source, command),
         Command::Ledger { command: Some(LedgerCommand::Head { json }), .. } => {
             ledger::print_head(source.operate(&Operation::Anchor)?, *json)
         }
