@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use journal::RequestId;
 
 use crate::audit::AuditCommand;
+use crate::erase::EraseArgs;
 use crate::failure::Failure;
 use crate::hold::HoldCommand;
 use crate::list::FilterArgs;
@@ -35,7 +36,8 @@ Times are written as 2026-11-23T12:00:00Z, as 2026-11-23 (its beginning, UTC), o
 
 Exit codes:
   0  done
-  1  nothing found; or nothing done: a sweep that waits because the clock may be wrong
+  1  nothing found; or nothing done: a sweep that waits because the clock may be wrong,
+     an erasure of what is held
   2  wrong command line or configuration
   3  no access: permissions, a wrong master key, or the journal is in use and its owner does not answer
   4  the journal is damaged (what can be read is printed), was changed, or is of a newer version";
@@ -160,6 +162,8 @@ pub(crate) enum Command {
     /// Legal holds: what is kept beyond its time
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Destroy content of a request or a key before its time, but nothing that is held; the ledger tells of it
+    Erase(EraseArgs),
     /// What an auditor asks for: who did what, a report of a period, and evidence to take away
     #[command(subcommand)]
     Audit(AuditCommand),

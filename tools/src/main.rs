@@ -5,6 +5,7 @@ mod backup;
 mod bundle;
 mod cli;
 mod describe;
+mod erase;
 mod export;
 mod failure;
 mod folder;
@@ -107,6 +108,7 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         }
         Command::Retention(command) => run_retention(&source, command),
         Command::Hold(command) => run_hold(&source, command),
+        Command::Erase(args) => erase::run(&source, args),
         Command::Audit(command) => audit::run(&source, command),
         Command::Ledger { command: Some(LedgerCommand::Head { json }), .. } => {
             ledger::print_head(source.operate(&Operation::Anchor)?, *json)

@@ -34,12 +34,16 @@ fn received(id: RequestId, at: Timestamp) -> Draft {
 
 /// A state folder with a journal in which something was held, carried over, disposed of and changed.
 fn state() -> TempDir {
+    state_and_request().0
+}
+
+/// The same, and a request in it that is not held.
+fn state_and_request() -> (TempDir, RequestId) {
     let state = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(&state.path().join("journal"), Options::default(), Arc::new(NoScrub)).unwrap();
     let began = Timestamp::now() - HOUR * 3;
-    let held = RequestId::generate();
-    for hour in 0..3 {
-        let id = if hour == 0 { held } else { RequestId::generate() };
+    let [held, free, last] = [(); 3].map(|()| RequestId::generate());
+    for (id, hour) in [held, free, last].into_iter().zip(0..) {
         journal.append(&received(id, began + HOUR * hour)).unwrap();
     }
     journal.flush().unwrap();
@@ -60,7 +64,7 @@ fn state() -> TempDir {
     };
     journal.append(&Draft { at: began + HOUR * 2, request: None, body: flag }).unwrap();
     journal.close().unwrap();
-    state
+    (state, free)
 }
 
 fn run(state: &Path, arguments: &[&str]) -> Output {
@@ -224,6 +228,20 @@ fn evidence_is_checked_without_our_tools_and_no_byte_of_it_can_change() {
         fs::write(&path, sound).unwrap();
     }
     assert!(check(&dir).status.success());
+}
+
+#[test]
+fn what_was_erased_is_in_the_report_and_the_evidence() {
+    let (state, id) = state_and_request();
+    let told = trace(state.path(), &["erase", "--request", &id.to_string(), "--reason", "asked to"]);
+    assert_eq!(told, "erased 1 events of 1 requests from 1 segments\n");
+    let found: Value = serde_json::from_str(&report(state.path(), "json")).unwrap();
+    assert_eq!(found["verification"]["problems"], Value::Array(Vec::new()));
+    let erased = found["erased"].as_array().unwrap();
+    let details = erased[0]["details"].as_str().unwrap();
+    assert!(erased.len() == 1 && details.contains("reason asked to"), "{erased:?}");
+    assert!(details.contains(&format!("selector request {id}")), "{details}");
+    assert!(check(&evidence(state.path())).status.success());
 }
 
 #[test]

@@ -163,7 +163,7 @@ impl Report {
             },
             overdue: status.overdue,
             disposed,
-            erased: acts(&|entry| entry.kind == "content.erased"),
+            erased: acts(&|entry| entry.kind == "segment.erased"),
             holds_placed: acts(&|entry| entry.kind == "hold.placed"),
             holds_lifted: acts(&|entry| entry.kind == "hold.lifted"),
             holds_in_force: status.holds,
