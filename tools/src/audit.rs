@@ -63,11 +63,11 @@ pub(crate) fn run(source: &Source, command: &AuditCommand) -> Result<(), Failure
     match command {
         AuditCommand::Log(args) => log::print(source, args),
         AuditCommand::Report { period, format, output } => {
-            let (report, _) = Report::make(source, period.period())?;
+            let (report, _) = Report::make(source, period.period()?)?;
             write(&report.render(*format), output.as_deref())?;
             verify::judge(report.verification())
         }
-        AuditCommand::Evidence { period, output } => evidence::make(source, period.period(), output),
+        AuditCommand::Evidence { period, output } => evidence::make(source, period.period()?, output),
     }
 }
 

@@ -159,6 +159,17 @@ fn a_report_tells_of_the_period_and_of_nothing_that_its_making_left() {
 }
 
 #[test]
+fn a_period_that_makes_no_sense_is_refused_before_anything_is_read() {
+    let state = state();
+    let before = trace(state.path(), &["audit", "log", "--json"]).lines().count();
+    for wrong in [&["--since", "1d", "--until", "2d"][..], &["--quarter", "2026Q5"], &[]] {
+        let output = run(state.path(), &[&["audit", "report"], wrong].concat());
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+    }
+    assert_eq!(trace(state.path(), &["audit", "log", "--json"]).lines().count(), before + 1);
+}
+
+#[test]
 fn two_reports_of_the_same_journal_differ_in_their_time_alone() {
     let state = state();
     let copies = tempfile::tempdir().unwrap();

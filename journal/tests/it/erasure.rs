@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use journal::{Erasure, Error, HoldSelector, Journal, RequestId, Selection};
+use journal::{Error, HoldSelector, Journal, RequestId, Selection};
 
 use crate::support::{
-    HOUR, copy, files, finished, frame, later, lines, noon, open, received, seal_all, segment_dirs, stderr, try_dispose,
+    HOUR, begin_erasure, copy, erase, files, finished, frame, later, lines, noon, open, received, seal_all,
+    segment_dirs, stderr, try_dispose,
 };
 
 const WORDS: &str = "the crocodile sings";
@@ -35,25 +36,6 @@ fn journal_of(dir: &Path) -> (Journal, RequestId, RequestId) {
     journal.append(&later(finished(gone), HOUR)).unwrap();
     journal.flush().unwrap();
     (journal, gone, kept)
-}
-
-fn begin(journal: &mut Journal, selector: HoldSelector) -> Erasure {
-    let erasure = journal.begin_erasure(selector, "asked to", "uid:7", noon() + HOUR).unwrap();
-    seal_all(journal);
-    erasure
-}
-
-/// Erases, and returns how many requests and events in how many segments that were.
-fn erase(journal: &mut Journal, selector: HoldSelector) -> Result<(usize, u64, usize), Error> {
-    let erasure = begin(journal, selector);
-    let reader = journal.reader();
-    let erasable = reader.find_erasable(&erasure)?;
-    let mut events = 0;
-    for segment in &erasable.segments {
-        let prepared = reader.prepare_erasure(&erasable, segment)?.unwrap();
-        events += journal.commit_erasure(&erasure, &prepared, noon() + HOUR)?;
-    }
-    Ok((erasable.requests(), events, erasable.segments.len()))
 }
 
 fn text(journal: &Journal) -> String {
@@ -169,7 +151,7 @@ fn what_is_held_is_not_erased_be_it_in_its_segment_or_carried_over() {
 fn a_hold_that_is_placed_in_the_middle_of_it_is_in_time() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, gone, _) = journal_of(dir.path());
-    let erasure = begin(&mut journal, by_id(gone));
+    let erasure = begin_erasure(&mut journal, by_id(gone));
     let erasable = journal.reader().find_erasable(&erasure).unwrap();
     let prepared = journal.reader().prepare_erasure(&erasable, &erasable.segments[0]).unwrap().unwrap();
     assert!(matches!(journal.begin_erasure(by_id(gone), "x", "uid:7", noon()), Err(Error::Erasing)));
@@ -185,7 +167,7 @@ fn a_hold_that_is_placed_in_the_middle_of_it_is_in_time() {
 fn a_segment_that_was_changed_is_not_written_anew() {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, gone, _) = journal_of(dir.path());
-    let erasure = begin(&mut journal, by_id(gone));
+    let erasure = begin_erasure(&mut journal, by_id(gone));
     let sealed = segment_dirs(dir.path()).remove(0).join("sealed");
     let mut bytes = fs::read(&sealed).unwrap();
     // The salt: nothing can be read with another one.
@@ -229,7 +211,7 @@ fn moments() -> Moments {
     let dir = tempfile::tempdir().unwrap();
     let (path, prepared, done) = (dir.path().join("j"), dir.path().join("prepared"), dir.path().join("done"));
     let (mut journal, gone, _) = journal_of(&path);
-    let erasure = begin(&mut journal, by_id(gone));
+    let erasure = begin_erasure(&mut journal, by_id(gone));
     let erasable = journal.reader().find_erasable(&erasure).unwrap();
     let segment = erasable.segments[0].clone();
     let anew = journal.reader().prepare_erasure(&erasable, &segment).unwrap().unwrap();

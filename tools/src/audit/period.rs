@@ -6,6 +6,7 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
+use crate::failure::Failure;
 use crate::when;
 
 /// From one moment until before another.
@@ -58,11 +59,16 @@ impl Period {
 
 impl PeriodArgs {
     /// The time that is asked for.
-    pub(super) fn period(&self) -> Period {
-        match (self.quarter, self.since) {
+    pub(super) fn period(&self) -> Result<Period, Failure> {
+        let period = match (self.quarter, self.since) {
             (Some(quarter), _) => quarter,
             (None, Some(since)) => Period { since, until: self.until.unwrap_or_else(Timestamp::now) },
             (None, None) => unreachable!("the command line asks for one of them"),
+        };
+        if period.since < period.until {
+            Ok(period)
+        } else {
+            Err(Failure::Usage("the period ends after it begins".to_owned()))
         }
     }
 }
