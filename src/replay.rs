@@ -1,7 +1,7 @@
 //! A recorded request once more, through the translators of today: the same frames in must give the same bytes out.
 //!
 //! Pure: ids and times are the recorded ones, and what the service's surroundings did (a client that left, a time that was over)
-//! is taken as it was recorded. [`turns`] follows the worker's side, [`answers`] writes the client's, and the first chunk that differs
+//! is taken as it was recorded. `turns` follows the worker's side, `answers` writes the client's, and the first chunk that differs
 //! is a [`Difference`].
 
 mod answers;

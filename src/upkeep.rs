@@ -30,6 +30,8 @@ pub struct Upkeep {
     recorder: Recorder,
     reader: Reader,
     sweeper: Arc<Mutex<Sweeper>>,
+    /// Held by whoever seals: two would write the same file.
+    sealing: Arc<tokio::sync::Mutex<()>>,
     /// What the monotonic clock counts from.
     started: Instant,
     anchor_file: Option<PathBuf>,
@@ -74,7 +76,8 @@ impl Upkeep {
     ) -> Self {
         let started = Instant::now();
         let sweeper = Sweeper::new(policy, last_known, now(started));
-        Self { recorder, reader, sweeper: Arc::new(Mutex::new(sweeper)), started, anchor_file }
+        let (sweeper, sealing) = (Arc::new(Mutex::new(sweeper)), Arc::default());
+        Self { recorder, reader, sweeper, sealing, started, anchor_file }
     }
 
     /// Does it until `stop`.
@@ -126,7 +129,8 @@ impl Upkeep {
     }
 
     /// Seals what is to be sealed, one segment after the other.
-    async fn seal_all(&self, stop: &CancellationToken) {
+    pub(crate) async fn seal_all(&self, stop: &CancellationToken) {
+        let _alone = self.sealing.lock().await;
         while let Some(Some(name)) = self.recorder.with_journal(|journal| journal.to_seal()).await {
             let reader = self.reader.clone();
             let prepare = {

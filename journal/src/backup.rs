@@ -9,6 +9,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -79,12 +80,17 @@ impl Reader {
     fn try_backup(&self, target: &Path, at: Timestamp) -> Result<Backup, Error> {
         let shared = &self.shared;
         // In this order: the ledger must not tell of segments that are not in the backup.
+        let rewritten = shared.rewritten.load(Ordering::Acquire);
         let snapshot = ledger::snapshot(shared.dir())?;
         let last_seq = shared.head();
         let names: Vec<_> = shared.names().into_iter().filter(|name| name.first_seq <= last_seq).collect();
         make_dir(target)?;
         for name in &names {
             copy_segment(shared, *name, last_seq, target)?;
+        }
+        // A file that took the place of another meanwhile may be there with the key of the other, and the ledger does not tell of it.
+        if shared.rewritten.load(Ordering::Acquire) != rewritten {
+            return Err(Error::NoSuchSegment { segment: "that was there a moment ago".to_owned() });
         }
         let days = shared.days()?;
         for day in &days {

@@ -97,7 +97,33 @@ pub struct SegmentDisposed {
     pub actor: String,
 }
 
-/// What a legal hold keeps beyond its time.
+/// Data of `segment.erased`: content of some requests in a sealed segment was destroyed before its time. The segment was written
+/// anew under another key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentErased {
+    /// The segment's name.
+    pub segment: String,
+    /// What was to be erased.
+    pub selector: HoldSelector,
+    /// How many requests were erased from this segment.
+    pub requests: u64,
+    /// How many events.
+    pub events: u64,
+    /// The length of its file from now on, in bytes.
+    pub bytes: u64,
+    /// The chain behind its last event as it is from now on, in hex. What follows the segment follows the one it was sealed with.
+    pub head: String,
+    /// SHA-256 of the file before, in hex.
+    pub replaced: String,
+    /// SHA-256 of its file from now on, in hex.
+    pub digest: String,
+    /// Why.
+    pub reason: String,
+    /// Who did it.
+    pub actor: String,
+}
+
+/// What a legal hold keeps beyond its time, or what is to be erased before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HoldSelector {

@@ -264,7 +264,10 @@ impl Journal {
         let last_possible = self.shared.last_seq_before_next(name).unwrap_or(u64::MAX);
         // What is too damaged to be opened goes as well.
         let (last_seq, ended_at, head) = match self.shared.segment(name).ok().flatten().as_deref() {
-            Some(Segment::Sealed(sealed)) => (sealed.last_seq(), Some(sealed.ended_at()), Some(sealed.head())),
+            Some(Segment::Sealed(sealed)) => {
+                let head = self.head_when_sealed(&name.to_string()).unwrap_or_else(|| sealed.head());
+                (sealed.last_seq(), Some(sealed.ended_at()), Some(head))
+            }
             Some(Segment::Live(live)) => (live.tail().last_seq, live.last_time(), Some(live.tail().link)),
             None => (last_possible, None, None),
         };

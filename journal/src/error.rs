@@ -89,6 +89,15 @@ pub enum Error {
         /// The name asked for.
         hold: String,
     },
+    /// What was to be erased is under a legal hold. Nothing more of it was erased.
+    #[error("{what}; nothing that is held is erased: lift the hold first (`codex-trace hold list`)")]
+    Held {
+        /// What is held, or why that is not known.
+        what: String,
+    },
+    /// Somebody else is erasing.
+    #[error("something is being erased this moment; ask again when that is done")]
+    Erasing,
     /// The segment is the newest one, which is still written to and holds the journal's position.
     #[error("segment {segment} is the newest one and cannot be disposed of; it can be once the next one has begun")]
     SegmentInUse {

@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::compliance::{
-    Hold, HoldCarried, HoldDisposed, HoldLifted, LedgerDisposed, PseudonymsDisposed, SegmentDisposed, SegmentOpened,
-    SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
+    Hold, HoldCarried, HoldDisposed, HoldLifted, LedgerDisposed, PseudonymsDisposed, SegmentDisposed, SegmentErased,
+    SegmentOpened, SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
 };
 use crate::counts::Counts;
 use crate::payload::Payload;
@@ -219,6 +219,15 @@ pub enum EventBody {
     /// A segment was destroyed.
     #[serde(rename = "segment.disposed")]
     SegmentDisposed(SegmentDisposed),
+    /// Content of some requests in a segment was destroyed before its time.
+    #[serde(rename = "segment.erased")]
+    SegmentErased(SegmentErased),
+    /// Stands in the place of an event of which nothing is left but its number, time, request and type.
+    #[serde(rename = "event.erased")]
+    EventErased {
+        /// The type of the event that stood here.
+        was: String,
+    },
     /// A legal hold was placed.
     #[serde(rename = "hold.placed")]
     HoldPlaced(Hold),
@@ -489,6 +498,7 @@ impl EventBody {
                 | Self::SegmentQuarantined(_)
                 | Self::SegmentRecovered(_)
                 | Self::SegmentDisposed(_)
+                | Self::SegmentErased(_)
                 | Self::HoldPlaced(_)
                 | Self::HoldLifted(_)
                 | Self::HoldCarried(_)

@@ -84,6 +84,15 @@ impl Events {
         Self { shared, next_seq, to_seq, wanted, segments, cursor: None, lines, from_time, found: false, selection }
     }
 
+    /// Everything in the segment `name`, or in what is held of it.
+    pub(crate) fn of_segment(shared: &Arc<Shared>, name: SegmentName) -> Self {
+        let to_seq = match shared.segment(name).ok().flatten().as_deref() {
+            Some(Segment::Sealed(sealed)) => Some(sealed.last_seq()),
+            _ => shared.last_seq_before_next(name),
+        };
+        Self::new(Arc::clone(shared), Selection { request: None, from_seq: name.first_seq, to_seq })
+    }
+
     /// Everything that was kept since the request `id` was made.
     pub(crate) fn since_request(shared: Arc<Shared>, id: RequestId) -> Self {
         let of_request = Self::new(shared, Selection { request: Some(id), ..Selection::default() });

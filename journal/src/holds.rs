@@ -3,32 +3,27 @@
 
 mod selected;
 
-use std::fs::{self, DirBuilder};
+use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use self::selected::Selected;
+pub(crate) use self::selected::Selected;
 use crate::cipher::{DataKey, Link, random};
 use crate::compliance::{Authority, Hold, HoldCarried, HoldDisposed, HoldLifted, HoldSelector};
 use crate::error::Error;
 use crate::event::EventBody;
-use crate::events::{Events, Selection};
+use crate::events::Events;
 use crate::keys::Kind;
+use crate::rewriting::{DRAFT, NEXT, next, put_in_place};
 use crate::sealed::{SealInfo, SealedSegment, SealedWriter};
-use crate::segment::{Segment, SegmentName};
+use crate::segment::SegmentName;
 use crate::shared::{self, SEALED};
 use crate::writer::Journal;
 
 /// Text that is handed to the file at once, in bytes.
 const CHUNK: usize = 128 * 1024;
-
-/// The whole file with what is still held, while it takes the place of the one with more.
-const NEXT: &str = "sealed.next";
-
-/// That file while it is written.
-const DRAFT: &str = "sealed.new";
 
 /// What is written of a segment for holds.
 struct Kept {
@@ -75,6 +70,7 @@ impl Journal {
 
     /// Destroys what was carried over and is not held any more. Returns of how many segments that was.
     pub fn release_holds(&mut self, by: &Authority, at: Timestamp) -> Result<usize, Error> {
+        self.finish_erasures()?;
         let (mut gone, mut released) = (Vec::new(), 0);
         for name in self.shared.held() {
             let (held, all) = self.count_held(name)?;
@@ -120,7 +116,7 @@ impl Journal {
         for name in self.shared.held() {
             let folder = self.shared.folder(Kind::Hold, name);
             if folder.join(NEXT).exists() {
-                self.swap_held(name, &folder)?;
+                self.shared.swap_sealed(Kind::Hold, name, || Ok(()))?;
             }
         }
         Ok(())
@@ -144,7 +140,7 @@ impl Journal {
         let key = self.shared.keys.create(Kind::Hold, &next(name))?;
         let kept = self.write_held(name, &key, &folder.join(DRAFT))?;
         put_in_place(&folder, DRAFT, NEXT)?;
-        self.swap_held(name, &folder)?;
+        self.shared.swap_sealed(Kind::Hold, name, || Ok(()))?;
         let disposed = HoldDisposed {
             segment: name.to_string(),
             events,
@@ -154,20 +150,6 @@ impl Journal {
             actor: by.actor.clone(),
         };
         self.append_all(at, vec![EventBody::HoldDisposed(disposed), carried(name, &kept)]).map(drop)
-    }
-
-    /// Puts the file [`NEXT`] and its key in the place of the present ones.
-    fn swap_held(&self, name: SegmentName, folder: &Path) -> Result<(), Error> {
-        let keys = &self.shared.keys;
-        self.shared.replace_held(name, || {
-            // Without the new key this was interrupted at the very end.
-            if let Some(key) = keys.load(Kind::Hold, &next(name))? {
-                keys.destroy(Kind::Hold, [name.to_string().as_str()])?;
-                keys.store(Kind::Hold, &name.to_string(), &key)?;
-            }
-            put_in_place(folder, NEXT, SEALED)
-        })?;
-        keys.destroy(Kind::Hold, [next(name).as_str()])
     }
 
     /// Writes what is held of the segment `name` to the file `path`, and reads it back.
@@ -195,12 +177,7 @@ impl Journal {
 
     /// The lines of the segment `name`. What cannot be read cannot be kept.
     fn lines_of(&self, name: SegmentName) -> impl Iterator<Item = String> {
-        let last_seq = match self.shared.segment(name).ok().flatten().as_deref() {
-            Some(Segment::Sealed(sealed)) => Some(sealed.last_seq()),
-            _ => self.shared.last_seq_before_next(name),
-        };
-        let selection = Selection { request: None, from_seq: name.first_seq, to_seq: last_seq };
-        Events::new(self.shared.clone(), selection).filter_map(move |line| match line {
+        Events::of_segment(&self.shared, name).filter_map(move |line| match line {
             Ok(line) => Some(line.text),
             Err(error) => {
                 tracing::error!(%error, segment = %name, "a part of a segment that goes cannot be read, nor held");
@@ -222,15 +199,4 @@ fn carried(name: SegmentName, kept: &Kept) -> EventBody {
         head: kept.info.head.to_string(),
         digest: hex::encode(kept.info.digest),
     })
-}
-
-/// The name of the key that is to become that of `name`.
-fn next(name: SegmentName) -> String {
-    format!("{name}.next")
-}
-
-fn put_in_place(folder: &Path, from: &str, to: &str) -> Result<(), Error> {
-    let from = folder.join(from);
-    fs::rename(&from, folder.join(to)).map_err(Error::io("rename", &from))?;
-    shared::sync(folder)
 }

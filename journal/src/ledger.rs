@@ -29,7 +29,7 @@ use serde_json::value::RawValue;
 pub(crate) use self::check::check;
 pub use self::entries::{LedgerEntries, LedgerEntry};
 use self::signer::Signer;
-pub(crate) use self::signer::{NAME as SIGNING_KEY, is_signed};
+pub(crate) use self::signer::{NAME as SIGNING_KEY, is_signed, pem};
 pub(crate) use self::state::LedgerState;
 use crate::error::Error;
 use crate::keys::Keys;

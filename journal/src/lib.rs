@@ -15,6 +15,7 @@ mod database;
 mod disposal;
 mod entry;
 mod envelope;
+mod erasure;
 mod error;
 mod event;
 mod events;
@@ -29,6 +30,7 @@ mod pseudonyms;
 mod query;
 mod reader;
 mod recovery;
+mod rewriting;
 mod scrub;
 mod sealed;
 mod sealing;
@@ -46,11 +48,13 @@ pub use backup::Backup;
 pub use cipher::Link;
 pub use compliance::{
     Authority, Hold, HoldCarried, HoldDisposed, HoldLifted, HoldSelector, LedgerDisposed, PseudonymsDisposed,
-    SegmentDisposed, SegmentOpened, SegmentQuarantined, SegmentRecovered, SegmentSealed, SummariesDisposed,
+    SegmentDisposed, SegmentErased, SegmentOpened, SegmentQuarantined, SegmentRecovered, SegmentSealed,
+    SummariesDisposed,
 };
 pub use counts::Counts;
 pub use disposal::{Disposal, Disposed};
 pub use entry::Entry;
+pub use erasure::{Erasable, Erasure, PreparedErasure};
 pub use error::Error;
 pub use event::{
     AuditRead, Draft, Event, EventBody, Frame, Outcome, OutputForm, RequestId, RequestReceived, ResponseFinished,

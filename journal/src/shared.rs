@@ -45,6 +45,8 @@ pub(crate) struct Shared {
     days: Mutex<Cache<Date, Day>>,
     pub(crate) summaries_under_way: Arc<UnderWay>,
     head: AtomicU64,
+    /// How often a sealed file took the place of another.
+    pub(crate) rewritten: AtomicU64,
     // Last, so that it is released after the databases are closed.
     pub(crate) lock: LockFile,
 }
@@ -82,6 +84,7 @@ impl Shared {
             days: Mutex::new(Cache::new(OPEN_DAYS)),
             summaries_under_way: Arc::default(),
             head: AtomicU64::new(0),
+            rewritten: AtomicU64::new(0),
             lock,
         })
     }
@@ -293,14 +296,15 @@ impl Shared {
         Ok(())
     }
 
-    /// Closes what is held of a segment and runs `replace`, which puts another file in its place, before anybody opens it again.
-    pub(crate) fn replace_held(
+    /// Closes a segment, or what is held of it, and runs `work` before anybody opens it again.
+    pub(crate) fn while_closed<T>(
         &self,
+        kind: Kind,
         name: SegmentName,
-        replace: impl FnOnce() -> Result<(), Error>,
-    ) -> Result<(), Error> {
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut segments = lock(&self.segments);
-        if segments.close(&name) { replace() } else { Err(still_read(&self.folder(Kind::Hold, name))) }
+        if segments.close(&name) { work() } else { Err(still_read(&self.folder(kind, name))) }
     }
 
     /// The days that have summaries, oldest first.

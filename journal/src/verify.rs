@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::cipher::Link;
-use crate::compliance::{HoldCarried, SegmentDisposed, SegmentOpened, SegmentSealed};
+use crate::compliance::{HoldCarried, SegmentDisposed, SegmentErased, SegmentOpened, SegmentSealed};
 use crate::disposal::INTENT;
 use crate::error::Error;
 use crate::keys::Kind;
 use crate::ledger::{self, LedgerEntry};
 use crate::reader::Reader;
-use crate::sealed::digest_of;
+use crate::sealed::{SealedSegment, digest_of};
 use crate::segment::{LiveSegment, Segment, SegmentName};
 use crate::shared::{SEALED, Shared};
 
@@ -33,6 +33,9 @@ pub struct Verification {
     pub summaries: u64,
     /// How many entries the ledger has.
     pub ledger_entries: u64,
+    /// What the signatures of the ledger were checked with, as in its `public.pem`.
+    #[serde(default)]
+    pub public_key: String,
     /// How many segments were disposed of, by the ledger.
     pub disposed: u64,
     /// Up to which event the ledger or the last sync vouches for the live segment: beyond it, a cut would go unnoticed.
@@ -58,6 +61,8 @@ struct Expected {
     /// Segments, with the chain before their first event.
     opened: BTreeMap<SegmentName, String>,
     sealed: Vec<SegmentSealed>,
+    /// The last time that something was erased from a segment.
+    erased: BTreeMap<SegmentName, SegmentErased>,
     disposed: Vec<SegmentDisposed>,
     carried: Vec<HoldCarried>,
     /// The chain behind some events.
@@ -101,7 +106,8 @@ impl Reader {
     }
 
     fn verify_once(&self, anchor: Option<&str>) -> Result<Verification, Error> {
-        let mut found = Verification::default();
+        let public_key = ledger::pem(&self.shared.public_key);
+        let mut found = Verification { public_key, ..Verification::default() };
         let checked = ledger::check(self.shared.dir(), &self.shared.public_key)?;
         found.ledger_entries = checked.entries.len() as u64;
         found.problems.extend(checked.problems.into_iter().map(|what| problem("ledger", what)));
@@ -138,6 +144,10 @@ impl Expected {
                         .extend(opened.and_then(|opened| Some((opened.segment.parse().ok()?, opened.start))));
                 }
                 "segment.sealed" => expected.sealed.extend(entry.data::<SegmentSealed>()),
+                "segment.erased" => {
+                    let erased: Option<SegmentErased> = entry.data();
+                    expected.erased.extend(erased.and_then(|erased| Some((erased.segment.parse().ok()?, erased))));
+                }
                 "segment.disposed" => expected.disposed.extend(entry.data::<SegmentDisposed>()),
                 "hold.carried" => expected.carried.extend(entry.data::<HoldCarried>()),
                 "journal.anchored" => {
@@ -183,13 +193,11 @@ impl Verifier {
         let (start, head, last_seq) = match segment.as_deref() {
             None => return Ok(()),
             Some(Segment::Sealed(sealed)) => {
-                let mut anchors = self.anchors(sealed.first_seq(), sealed.last_seq());
-                sealed.check_with(&mut anchors)?;
-                self.say_anchors(name, &anchors);
+                self.sealed_chain(name, sealed)?;
                 self.found.sealed += 1;
                 let path = self.shared.folder(Kind::Segment, name).join(SEALED);
-                self.seal(name, &hex::encode(digest_of(&path)?), &sealed.head().to_string());
-                (sealed.start(), sealed.head(), sealed.last_seq())
+                let head = self.seal(name, &hex::encode(digest_of(&path)?), sealed.head());
+                (sealed.start(), head, sealed.last_seq())
             }
             Some(Segment::Live(_)) => {
                 drop(segment);
@@ -205,21 +213,37 @@ impl Verifier {
         Ok(())
     }
 
-    /// Compares a sealed segment with what the ledger says of it.
-    fn seal(&mut self, name: SegmentName, digest: &str, head: &str) {
+    /// Checks what is in a sealed segment. Links that were anchored before something was erased from it cannot be computed again: its
+    /// file is vouched for by its digest.
+    fn sealed_chain(&mut self, name: SegmentName, sealed: &SealedSegment) -> Result<(), Error> {
+        if self.expected.erased.contains_key(&name) {
+            return sealed.check();
+        }
+        let mut anchors = self.anchors(sealed.first_seq(), sealed.last_seq());
+        sealed.check_with(&mut anchors)?;
+        self.say_anchors(name, &anchors);
+        Ok(())
+    }
+
+    /// Compares a sealed segment with what the ledger says of it. Returns the chain that what follows it must follow.
+    fn seal(&mut self, name: SegmentName, digest: &str, head: Link) -> Link {
         let label = name.to_string();
         let Some(sealed) = self.expected.sealed.iter().rfind(|sealed| sealed.segment == label) else {
             // It was just put in its place, or a crash or an error came before the ledger was told: that is for the next sealing.
             if !self.shared.has_unsealed(name) {
                 self.say(name, "it is sealed and the ledger does not know of it");
             }
-            return;
+            return head;
         };
-        if sealed.digest != digest {
+        let when_sealed = Link::from_hex(&sealed.head).unwrap_or(head);
+        let erased = self.expected.erased.get(&name).map(|erased| (&erased.digest, &erased.head));
+        let (known_digest, known_head) = erased.unwrap_or((&sealed.digest, &sealed.head));
+        if known_digest != digest {
             self.say(name, "its file is not the one that was sealed: the SHA-256 in the ledger is another");
-        } else if sealed.head != head {
+        } else if *known_head != head.to_string() {
             self.say(name, "its chain ends otherwise than the ledger says");
         }
+        when_sealed
     }
 
     /// Reads a segment that is not sealed, block by block. Returns its chain before and behind, and its last event.

@@ -5,7 +5,7 @@ mod opening;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -112,6 +112,8 @@ pub struct Journal {
     last_known_time: Option<Timestamp>,
     /// Events of the journal's own that nobody has asked for yet.
     told: Vec<Draft>,
+    /// The erasure that is under way, if there is one.
+    pub(crate) erasing: Weak<()>,
 }
 
 // === impl Options ===
@@ -173,12 +175,14 @@ impl Journal {
             fold: SummaryFold::default(),
             summaries: Vec::new(),
             told: Vec::new(),
+            erasing: Weak::new(),
             summary_writer: SummaryWriter::start(Arc::clone(&shared)).map_err(Error::io("store summaries for", dir))?,
             shared,
         };
         let recovered = journal.find_end()?.recovered;
         journal.finish_disposals()?;
         journal.reserve_intent();
+        journal.finish_erasures()?;
         journal.finish_seals()?;
         journal.finish_releases()?;
         if crashed {

@@ -135,6 +135,19 @@ pub struct HoldName {
     pub hold: String,
 }
 
+/// What was erased.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Erased {
+    /// How many requests.
+    pub requests: usize,
+    /// How many events.
+    pub events: u64,
+    /// From how many segments.
+    pub segments: usize,
+    /// Segments that are damaged or not sealed, so that something may be left in them until their time is up.
+    pub damaged: Vec<String>,
+}
+
 /// A backup that was made.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Backed {

@@ -20,6 +20,7 @@ pub(super) const RETENTION_PLAN: &str = "/v1/retention/plan";
 pub(super) const RETENTION_RUN: &str = "/v1/retention/run";
 pub(super) const HOLDS: &str = "/v1/holds";
 pub(super) const LIFT: &str = "/v1/holds/{hold}/lift";
+pub(super) const ERASE: &str = "/v1/erase";
 pub(super) const VERIFY: &str = "/v1/verify";
 pub(super) const BACKUP: &str = "/v1/backup";
 pub(super) const LEDGER: &str = "/v1/ledger";
@@ -59,6 +60,14 @@ pub(super) struct HoldBody {
     reason: String,
 }
 
+/// What `POST /v1/erase` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EraseBody {
+    selector: HoldSelector,
+    reason: String,
+}
+
 /// What `POST /v1/holds/HOLD/lift` takes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,7 +86,7 @@ pub(super) struct VerifyBody {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct AttestBody {
-    requests: usize,
+    requests: Option<usize>,
     sha256: String,
 }
 
@@ -180,6 +189,9 @@ impl From<&Operation> for Call {
             Operation::LiftHold { hold, reason } => {
                 Self::post(&LIFT.replace("{hold}", &escape(hold)), &json!({ "reason": reason }))
             }
+            Operation::Erase { selector, reason } => {
+                Self::post(ERASE, &json!({ "selector": selector, "reason": reason }))
+            }
             Operation::Verify { anchor } => Self::post(VERIFY, &json!({ "anchor": anchor })),
             Operation::Backup { path } => Self::post(BACKUP, &json!({ "path": path.to_string_lossy() })),
             Operation::Ledger => Self::get(LEDGER),
@@ -214,6 +226,12 @@ impl From<RunBody> for Operation {
 impl From<HoldBody> for Operation {
     fn from(HoldBody { selector, reason }: HoldBody) -> Self {
         Self::PlaceHold { selector, reason }
+    }
+}
+
+impl From<EraseBody> for Operation {
+    fn from(EraseBody { selector, reason }: EraseBody) -> Self {
+        Self::Erase { selector, reason }
     }
 }
 

@@ -11,11 +11,13 @@ use http::StatusCode;
 use http::header::CONTENT_TYPE;
 use journal::{AuditRead, EventBody, Journal, Query, Reader};
 use retention::Sweeper;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::ask::Ask;
+use super::erase::Service;
 use super::operation::{Begun, Desk, Operation, OperationError};
 use super::protocol::{ErrorLine, Fault};
 use crate::record::{NotRecorded, Recorder};
@@ -135,10 +137,11 @@ impl Control {
         // A thread of its own, because a check of a large journal takes minutes and must not keep the service from stopping.
         let (done, finished) = oneshot::channel();
         let sender = chunks.clone();
+        let writer = Service { upkeep: self.upkeep, runtime: Handle::current(), stop: self.stop };
         let rest = move || {
             // Whoever waits for an answer to a request comes first.
             let _ = rustix::process::nice(10);
-            let _ = done.send(send_rest(begun, &sender).is_ok());
+            let _ = done.send(send_rest(begun, writer, &sender).is_ok());
         };
         if let Err(error) = std::thread::Builder::new().name("control".to_owned()).spawn(rest) {
             return break_off(&chunks, error).await;
@@ -172,8 +175,8 @@ fn send_answer(query: &Query, reader: &Reader, chunks: &mpsc::Sender<Chunk>) -> 
 }
 
 /// Finishes an operation and hands its rows on. Blocks.
-fn send_rest(begun: Begun, chunks: &mpsc::Sender<Chunk>) -> Result<(), ClientLeft> {
-    match begun.finish() {
+fn send_rest(begun: Begun, writer: Service, chunks: &mpsc::Sender<Chunk>) -> Result<(), ClientLeft> {
+    match begun.finish(writer) {
         Ok(rows) => {
             let line = |error: journal::Error| ErrorLine::line(&error, Fault::from(&error));
             send_lines(rows.map(|row| row.map_or_else(line, |row| row + "\n")), chunks)

@@ -7,6 +7,7 @@ pub mod answers;
 mod ask;
 mod call;
 mod control;
+mod erase;
 pub mod listener;
 pub mod operation;
 pub mod protocol;
@@ -19,6 +20,7 @@ mod switches;
 
 pub use self::ask::Ask;
 pub use self::call::Call;
+pub use self::erase::Writer;
 pub use self::listener::AdminListener;
 pub use self::operation::{Begun, Desk, Operation, OperationError};
 pub use self::server::ControlServer;

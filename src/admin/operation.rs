@@ -3,11 +3,12 @@
 
 use std::path::PathBuf;
 
-use journal::{AuditRead, HoldSelector, Journal, Reader};
+use journal::{AuditRead, Erasure, HoldSelector, Journal, Reader};
 use retention::{Now, Sweeper};
 use serde::Serialize;
 
 use super::answers::{self, Backed, Plan, Segment, Status, Sweep};
+use super::erase::{self, Writer};
 use super::protocol::Fault;
 
 /// Something to be done, or to be told.
@@ -38,6 +39,13 @@ pub enum Operation {
         /// Why.
         reason: String,
     },
+    /// Destroy content before its time, but nothing that is held: an [`Erased`](answers::Erased).
+    Erase {
+        /// What.
+        selector: HoldSelector,
+        /// Why.
+        reason: String,
+    },
     /// Check everything: a [`Verification`](journal::Verification).
     Verify {
         /// The digest of a ledger entry that was kept elsewhere.
@@ -53,11 +61,12 @@ pub enum Operation {
     /// Record how far the journal is, and tell the ledger's head, which then stands for that: a
     /// [`LedgerHead`](journal::LedgerHead).
     Anchor,
-    /// Put on record that requests leave the journal, and prove it: an [`Attestation`](journal::Attestation) of the entry.
+    /// Put on record that requests or evidence leave the journal, and prove it: an [`Attestation`](journal::Attestation) of the
+    /// entry.
     Attest {
-        /// How many requests.
-        requests: usize,
-        /// The SHA-256 of the file that they leave in, in hex.
+        /// How many requests; `None` for evidence, which has none.
+        requests: Option<usize>,
+        /// The SHA-256 of the file that they leave in, or of the list of files, in hex.
         sha256: String,
     },
     /// The segments, oldest first: one [`Segment`] a line.
@@ -85,6 +94,7 @@ enum Rest {
     /// Nothing: these are the rows.
     Rows(Vec<String>),
     Status(Box<Status>, Reader),
+    Erase(Erasure, Reader),
     Verify(Option<String>, Reader),
     Backup(PathBuf, Now, Reader),
     Ledger(Reader),
@@ -129,8 +139,13 @@ impl Operation {
             Self::Ledger => ("ledger", String::new()),
             Self::Anchor => ("ledger.head", String::new()),
             Self::Segments => ("segments", String::new()),
-            Self::Attest { requests, sha256 } => ("export", format!("requests={requests} sha256={sha256}")),
-            Self::RetentionRun { .. } | Self::PlaceHold { .. } | Self::LiftHold { .. } => return None,
+            Self::Attest { requests: Some(requests), sha256 } => {
+                ("export", format!("requests={requests} sha256={sha256}"))
+            }
+            Self::Attest { requests: None, sha256 } => ("audit.evidence", format!("sha256={sha256}")),
+            Self::RetentionRun { .. } | Self::PlaceHold { .. } | Self::LiftHold { .. } | Self::Erase { .. } => {
+                return None;
+            }
         };
         let (actor, action, via) = (actor.to_owned(), action.to_owned(), via.to_owned());
         Some(AuditRead { actor, action, filter, via })
@@ -143,7 +158,13 @@ impl Operation {
             Self::PlaceHold { reason, .. } | Self::LiftHold { reason, .. } if reason.trim().is_empty() => {
                 wrong("a hold is placed and lifted for a reason, which is not empty")
             }
-            Self::PlaceHold { selector: HoldSelector::Key(key), .. } if key.is_empty() => {
+            Self::Erase { reason, .. } if reason.trim().is_empty() => {
+                wrong("content is erased for a reason, which is not empty")
+            }
+            Self::PlaceHold { selector: HoldSelector::Key(key), .. }
+            | Self::Erase { selector: HoldSelector::Key(key), .. }
+                if key.is_empty() =>
+            {
                 wrong("the key is an id such as `default`, as `codex-trace list` shows it, and not empty")
             }
             Self::PlaceHold { selector: HoldSelector::Range { since, until }, .. } if since >= until => {
@@ -189,6 +210,10 @@ impl Operation {
                 journal.lift_hold(&hold, &reason, actor, now.wall)?;
                 Rest::row(&answers::HoldName { hold })
             }
+            Self::Erase { selector, reason } => {
+                let erasure = journal.begin_erasure(selector, &reason, actor, now.wall)?;
+                Rest::Erase(erasure, journal.reader())
+            }
             Self::Anchor => Rest::row(&journal.anchor(now.wall)?),
             Self::Verify { anchor } => Rest::Verify(anchor, journal.reader()),
             Self::Backup { path } => Rest::Backup(path, now, journal.reader()),
@@ -211,8 +236,8 @@ fn to_json<T: Serialize>(row: &T) -> String {
 // === impl Begun ===
 
 impl Begun {
-    /// Does the rest, on any thread. What is streamed is read as the rows are taken.
-    pub fn finish(self) -> Result<Rows, OperationError> {
+    /// Does the rest, on any thread, with `writer` for what has to be written. What is streamed is read as the rows are taken.
+    pub fn finish(self, writer: impl Writer) -> Result<Rows, OperationError> {
         let one = |row: String| -> Rows { Box::new(std::iter::once(Ok(row))) };
         Ok(match self.rest {
             Rest::Rows(rows) => Box::new(rows.into_iter().map(Ok)),
@@ -220,6 +245,7 @@ impl Begun {
                 status.disposals = answers::disposals(&reader)?;
                 one(to_json(&status))
             }
+            Rest::Erase(erasure, reader) => one(to_json(&erase::run(erasure, &reader, writer)?)),
             Rest::Verify(anchor, reader) => one(to_json(&reader.verify(anchor.as_deref())?)),
             Rest::Backup(path, now, reader) => {
                 let backup = reader.backup(&path, now.wall)?;

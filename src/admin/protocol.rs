@@ -72,7 +72,9 @@ impl From<&journal::Error> for Fault {
     fn from(error: &journal::Error) -> Self {
         use journal::Error;
         match error {
-            Error::NotFound { .. } | Error::NoSuchSegment { .. } | Error::NoSuchHold { .. } => Self::NothingFound,
+            Error::NotFound { .. } | Error::NoSuchSegment { .. } | Error::NoSuchHold { .. } | Error::Held { .. } => {
+                Self::NothingFound
+            }
             Error::NotEmpty { .. } => Self::Usage,
             Error::Damaged { .. } | Error::OtherFormat { .. } => Self::Damaged,
             _ => Self::NoAccess,

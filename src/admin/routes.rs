@@ -12,7 +12,7 @@ use journal::PatternError;
 use serde::de::DeserializeOwned;
 
 use super::ask::{self, EventsParams, SearchParams, SummariesParams};
-use super::call::{self, AttestBody, BackupBody, HoldBody, LiftBody, RunBody, VerifyBody};
+use super::call::{self, AttestBody, BackupBody, EraseBody, HoldBody, LiftBody, RunBody, VerifyBody};
 use super::control::{Control, Peer, Refusal};
 use super::operation::Operation;
 use super::switches;
@@ -34,6 +34,7 @@ pub(super) fn router(control: Control, live: Option<Arc<Live>>) -> Router {
         .route(call::RETENTION_RUN, post_operation::<RunBody>())
         .route(call::HOLDS, get_operation(Operation::Holds).merge(post_operation::<HoldBody>()))
         .route(call::LIFT, post(lift))
+        .route(call::ERASE, post_operation::<EraseBody>())
         .route(call::VERIFY, post_operation::<VerifyBody>())
         .route(call::BACKUP, post_operation::<BackupBody>())
         .route(call::ATTEST, post_operation::<AttestBody>())

@@ -1,6 +1,8 @@
 //! The life of workers and service on stdout: what an operator on call greps for.
 
-use journal::{EventBody, Hold, HoldLifted, SegmentDisposed, SegmentQuarantined, SegmentRecovered, SegmentSealed};
+use journal::{
+    EventBody, Hold, HoldLifted, SegmentDisposed, SegmentErased, SegmentQuarantined, SegmentRecovered, SegmentSealed,
+};
 
 pub(super) fn on_event(body: &EventBody) {
     match body {
@@ -51,6 +53,10 @@ pub(super) fn on_event(body: &EventBody) {
         EventBody::SegmentDisposed(disposed) => {
             let SegmentDisposed { segment, first_seq, last_seq, bytes, reason, actor, .. } = disposed;
             tracing::info!(kind = "journal", segment, first_seq, last_seq, bytes, reason, actor, "segment disposed");
+        }
+        EventBody::SegmentErased(erased) => {
+            let SegmentErased { segment, selector, requests, events, reason, actor, .. } = erased;
+            tracing::warn!(kind = "journal", segment, %selector, requests, events, reason, actor, "content erased");
         }
         EventBody::HoldPlaced(Hold { hold, selector, reason, actor, .. }) => {
             tracing::info!(kind = "journal", hold, %selector, reason, actor, "hold placed");

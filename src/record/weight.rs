@@ -46,6 +46,8 @@ pub(super) fn weight(body: &EventBody) -> usize {
         | EventBody::SegmentQuarantined(_)
         | EventBody::SegmentRecovered(_)
         | EventBody::SegmentDisposed(_)
+        | EventBody::SegmentErased(_)
+        | EventBody::EventErased { .. }
         | EventBody::HoldPlaced(_)
         | EventBody::HoldLifted(_)
         | EventBody::HoldCarried(_)

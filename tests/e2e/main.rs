@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics is a test that fails")]
 
 mod admin;
+mod audit;
 mod cancel;
 mod concurrency;
 mod durability;

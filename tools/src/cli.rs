@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{FromArgMatches as _, Parser, Subcommand};
 use journal::RequestId;
 
+use crate::audit::AuditCommand;
 use crate::doctor::DoctorArgs;
+use crate::erase::EraseArgs;
 use crate::examples;
 use crate::export::Form;
 use crate::failure::Failure;
@@ -35,13 +37,15 @@ Examples:
   codex-trace tail -f                       what happens now
   codex-trace verify                        whether the journal is what was written
   codex-trace retention status              what is kept, what is due, and what was disposed of
+  codex-trace audit report --quarter 2026Q4 what was kept, disposed of, held, read and changed
   codex-trace scrub --explain app.log       which secrets a text holds, and how each was found
 
 Times are written as 2026-11-23T12:00:00Z, as 2026-11-23 (its beginning, UTC), or as an age: 30m, 2h, 3d.
 
 Exit codes:
   0  done
-  1  nothing found; or nothing done: a sweep that waits because the clock may be wrong
+  1  nothing found; or nothing done: a sweep that waits because the clock may be wrong,
+     an erasure of what is held
   2  wrong command line or configuration
   3  no access: permissions, a wrong master key, or the journal is in use and its owner does not answer
   4  the journal is damaged (what can be read is printed), was changed, or is of a newer version";
@@ -146,6 +150,11 @@ pub(crate) enum Command {
     /// Legal holds: what is kept beyond its time
     #[command(subcommand)]
     Hold(HoldCommand),
+    /// Destroy content of a request or a key before its time, but nothing that is held; the ledger tells of it
+    Erase(EraseArgs),
+    /// What an auditor asks for: who did what, a report of a period, and evidence to take away
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// The ledger: segments, seals, disposals, holds and readings, in order
     #[command(args_conflicts_with_subcommands = true)]
     Ledger {

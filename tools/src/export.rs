@@ -47,7 +47,7 @@ pub(crate) fn export(source: &Source, requests: &[RequestId], form: Form, path: 
         Form::Har | Form::Otlp => bundle::Draft::foreign(&converted(&requests, &lines, form)?),
     };
     // Whatever its form, it is on record that it leaves.
-    let attest = Operation::Attest { requests: count, sha256: draft.sha256() };
+    let attest = Operation::Attest { requests: Some(count), sha256: draft.sha256() };
     let (_, attestation): (_, Attestation) = source.operate(&attest)?.document()?;
     draft.write((form == Form::Codextrace).then_some(attestation), path)?;
     if path == Path::new("-") {

@@ -40,8 +40,9 @@ pub(crate) fn operate(settings: &Settings, operation: Operation) -> Result<Rows,
     if let Some(sweeper) = sweeper.as_ref().ok().filter(|_| is_sweep) {
         waited.note(sweeper.state());
     }
+    let rows = begun.and_then(|begun| begun.finish(&mut journal));
     journal.close()?;
-    begun?.finish()
+    rows
 }
 
 fn open(settings: &Settings) -> Result<Journal, Error> {

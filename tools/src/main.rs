@@ -1,12 +1,14 @@
 //! `codex-trace`: reads the trace journal and looks after it.
 
 mod against;
+mod audit;
 mod backup;
 mod bundle;
 mod cli;
 mod convert;
 mod describe;
 mod doctor;
+mod erase;
 mod examples;
 mod export;
 mod failure;
@@ -113,6 +115,8 @@ fn run(cli: &Cli) -> Result<(), Failure> {
         }
         Command::Retention(command) => run_retention(&source, command),
         Command::Hold(command) => run_hold(&source, command),
+        Command::Erase(args) => erase::run(&source, args),
+        Command::Audit(command) => audit::run(&source, command),
         Command::Ledger { command: Some(LedgerCommand::Head { json }), .. } => {
             ledger::print_head(source.operate(&Operation::Anchor)?, *json)
         }

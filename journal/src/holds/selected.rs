@@ -13,7 +13,7 @@ use crate::shared::Shared;
 use crate::summary::day_of;
 
 /// Decides for the lines of a segment in order.
-pub(super) struct Selected<'a> {
+pub(crate) struct Selected<'a> {
     shared: &'a Shared,
     holds: Vec<Hold>,
     known: HashMap<RequestId, bool>,
@@ -28,12 +28,12 @@ struct Received {
 // === impl Selected ===
 
 impl<'a> Selected<'a> {
-    pub(super) fn new(shared: &'a Shared, holds: Vec<Hold>) -> Self {
+    pub(crate) fn new(shared: &'a Shared, holds: Vec<Hold>) -> Self {
         Self { shared, holds, known: HashMap::new() }
     }
 
     /// Whether the event `line` is held: whether its request is.
-    pub(super) fn holds(&mut self, line: &str) -> Result<bool, Error> {
+    pub(crate) fn holds(&mut self, line: &str) -> Result<bool, Error> {
         let Some(id) = line::request(line) else { return Ok(false) };
         if let Some(held) = self.known.get(&id) {
             return Ok(*held);
@@ -50,7 +50,7 @@ impl<'a> Selected<'a> {
     }
 
     /// How many requests are held, of those that were asked about.
-    pub(super) fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.known.values().filter(|held| **held).count() as u64
     }
 

@@ -58,8 +58,7 @@ impl Signer {
 
     fn publish(&self, dir: &Path) -> std::io::Result<()> {
         let path = dir.join(PUBLIC);
-        let der = [&SPKI_PREFIX[..], self.public_key()].concat();
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der));
+        let pem = pem(self.public_key());
         if fs::read(&path).is_ok_and(|found| found == pem.as_bytes()) {
             return Ok(());
         }
@@ -68,6 +67,12 @@ impl Signer {
         file.write_all(pem.as_bytes())?;
         file.sync_all()
     }
+}
+
+/// A public key as `openssl` reads it.
+pub(crate) fn pem(public_key: &[u8; 32]) -> String {
+    let der = [&SPKI_PREFIX[..], public_key].concat();
+    format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
 }
 
 /// Whether `signature`, in hex, is that of `entry`.

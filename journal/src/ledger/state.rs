@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::entries::LedgerEntries;
-use crate::compliance::{Hold, HoldLifted, SegmentDisposed, SegmentOpened, SegmentQuarantined, SegmentSealed};
+use crate::compliance::{
+    Hold, HoldLifted, SegmentDisposed, SegmentErased, SegmentOpened, SegmentQuarantined, SegmentSealed,
+};
 use crate::error::Error;
 
 /// The entries of which there are most, and which change nothing.
@@ -32,6 +34,8 @@ pub(crate) struct LedgerState {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) sealed: Option<SegmentSealed>,
+    /// The last time that something was erased from it.
+    pub(crate) erased: Option<SegmentErased>,
     pub(crate) quarantined: bool,
 }
 
@@ -72,6 +76,11 @@ impl LedgerState {
                 let sealed: SegmentSealed = serde_json::from_str(data)?;
                 let known = self.segments.entry(sealed.segment.clone()).or_default();
                 known.sealed = Some(sealed);
+            }
+            "segment.erased" => {
+                let erased: SegmentErased = serde_json::from_str(data)?;
+                let known = self.segments.entry(erased.segment.clone()).or_default();
+                known.erased = Some(erased);
             }
             "segment.quarantined" => {
                 let segment = serde_json::from_str::<SegmentQuarantined>(data)?.segment;

@@ -38,7 +38,8 @@ impl Journal {
         let live = match &*segment {
             Segment::Live(live) => live,
             Segment::Sealed(sealed) => {
-                self.go_on_after(sealed.last_seq(), sealed.head());
+                let head = self.head_when_sealed(&name.to_string()).unwrap_or_else(|| sealed.head());
+                self.go_on_after(sealed.last_seq(), head);
                 return Ok(End { recovered: None });
             }
         };
@@ -74,6 +75,11 @@ impl Journal {
         }
         self.live = Some(segment);
         Ok(End { recovered })
+    }
+
+    /// The chain behind the sealed segment `name`, which what follows it follows, whatever was erased from it since.
+    pub(crate) fn head_when_sealed(&self, name: &str) -> Option<Link> {
+        Link::from_hex(&self.ledger.state().segments.get(name)?.sealed.as_ref()?.head)
     }
 
     fn go_on_after(&mut self, seq: u64, link: Link) {

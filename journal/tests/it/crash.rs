@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 use std::{env, io};
 
 use jiff::SignedDuration;
-use journal::{HoldSelector, RequestId, Selection};
+use journal::{Error, HoldSelector, RequestId, Selection};
 
-use crate::support::{authority, fast_dir, finished, later, noise, open, received, seal_all, stderr, try_dispose};
+use crate::support::{
+    authority, erase, fast_dir, finished, later, noise, open, received, seal_all, stderr, try_dispose,
+};
 
 const DIR: &str = "JOURNAL_CRASH_DIR";
 
@@ -24,9 +26,11 @@ fn writes_until_killed() {
     let mut journal = open(Path::new(&dir));
     let mut out = io::stdout();
     let mut clock = jiff::Timestamp::now().duration_since(crate::support::noon());
+    let mut ids = Vec::new();
     for n in 0_u64.. {
         clock += SignedDuration::from_mins(4);
         let id = RequestId::generate();
+        ids.push(id);
         journal.append(&later(received(id, "{}"), clock)).unwrap();
         journal.append(&later(stderr(noise(if n % 7 == 3 { 200_000 } else { 3000 }, n)), clock)).unwrap();
         let seq = journal.append(&later(finished(id), clock)).unwrap();
@@ -42,6 +46,11 @@ fn writes_until_killed() {
             if n % 40 == 5 {
                 journal.lift_hold(&hold, "a test", "test", crate::support::noon()).unwrap();
             }
+        }
+        if n % 12 == 7
+            && let Err(error) = erase(&mut journal, HoldSelector::Request(ids[ids.len() / 2]))
+        {
+            assert!(matches!(error, Error::Held { .. }), "{error}");
         }
         let segments: Vec<_> = journal.segments().unwrap().into_iter().filter(|age| !age.held).collect();
         if segments.len() > 4 {

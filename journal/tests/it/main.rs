@@ -5,6 +5,7 @@
 mod backup;
 mod crash;
 mod damage;
+mod erasure;
 mod full_disk;
 mod holds;
 mod interrupted;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use journal::{
-    Authority, Disposal, Draft, Error, EventBody, Frame, Journal, NoScrub, Options, Outcome, Payload, Reader,
-    RequestId, RequestReceived, ResponseFinished, Selection, Tokens,
+    Authority, Disposal, Draft, Erasure, Error, EventBody, Frame, HoldSelector, Journal, NoScrub, Options, Outcome,
+    Payload, Reader, RequestId, RequestReceived, ResponseFinished, Selection, Tokens,
 };
 
 pub(crate) const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -122,6 +122,26 @@ pub(crate) fn seal_all(journal: &mut Journal) {
         let prepared = journal.reader().prepare_seal(&name).expect("readable").expect("it is there");
         journal.commit_seal(prepared, noon()).expect("written");
     }
+}
+
+/// Begins an erasure and seals what it needs sealed.
+pub(crate) fn begin_erasure(journal: &mut Journal, selector: HoldSelector) -> Erasure {
+    let erasure = journal.begin_erasure(selector, "asked to", "uid:7", noon() + HOUR).expect("nobody else erases");
+    seal_all(journal);
+    erasure
+}
+
+/// Erases, and returns how many requests and events in how many segments that were.
+pub(crate) fn erase(journal: &mut Journal, selector: HoldSelector) -> Result<(usize, u64, usize), Error> {
+    let erasure = begin_erasure(journal, selector);
+    let reader = journal.reader();
+    let erasable = reader.find_erasable(&erasure)?;
+    let mut events = 0;
+    for segment in &erasable.segments {
+        let prepared = reader.prepare_erasure(&erasable, segment)?.expect("it is there");
+        events += journal.commit_erasure(&erasure, &prepared, noon() + HOUR)?;
+    }
+    Ok((erasable.requests(), events, erasable.segments.len()))
 }
 
 /// The blocks of a closed segment, as a database.
