@@ -38,7 +38,7 @@ pub(super) fn that_may(method: &Method, path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::call::{BACKEND, BACKUP, LIFT, MAINTENANCE, RELOAD, RETENTION_RUN};
+    use super::super::call::{BACKEND, BACKUP, ERASE, LIFT, MAINTENANCE, RELOAD, RETENTION_RUN};
     use super::*;
 
     /// What `docs/admin-api.yaml` says: path, method, roles.
@@ -100,7 +100,8 @@ mod tests {
     fn nobody_both_reads_content_and_changes_something() {
         for role in Role::ALL {
             let reads = may(role, &Method::GET, EVENTS);
-            let changes = [MAINTENANCE, RETENTION_RUN, BACKUP, HOLDS].iter().any(|path| may(role, &Method::POST, path));
+            let changes =
+                [MAINTENANCE, RETENTION_RUN, BACKUP, HOLDS, ERASE].iter().any(|path| may(role, &Method::POST, path));
             assert!(!(reads && changes), "{role}");
         }
         assert!(Role::ALL.into_iter().all(|role| role != Role::Partner || !may(role, &Method::GET, SUMMARIES)));

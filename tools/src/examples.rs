@@ -75,6 +75,26 @@ const EXAMPLES: &[(&str, &str)] = &[
   codex-trace retention run
   codex-trace retention run --confirm-clock   the wall clock is right",
     ),
+    (
+        "erase",
+        "\
+  codex-trace erase --request 0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b --reason 'asked for by acme'
+  codex-trace erase --key acme --reason 'contract ended'   whatever that partner said",
+    ),
+    ("audit", "  codex-trace audit log --since 7d   who read or changed what"),
+    (
+        "audit log",
+        "\
+  codex-trace audit log --since 7d
+  codex-trace audit log --actor key:engineer --action export --json",
+    ),
+    (
+        "audit report",
+        "\
+  codex-trace audit report --quarter 2026Q4 --output report.md
+  codex-trace audit report --since 30d --format html --output report.html",
+    ),
+    ("audit evidence", "  codex-trace audit evidence --quarter 2026Q4 --output evidence   then sh evidence/check.sh"),
     ("hold", "  codex-trace hold list   what is kept beyond its time"),
     (
         "hold place",
