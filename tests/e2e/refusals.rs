@@ -296,6 +296,8 @@ async fn other_routes_refuse_in_the_same_form() {
     let metrics = [("PROXY_ENABLE_METRICS", "true"), ("PROXY_METRICS_ALLOW_LOOPBACK", "false")];
     let proxy = faults::start(&[&metrics[..], &[("PROXY_PROTECT_MODELS", "true")]].concat()).await;
     let no_route = invalid("no such route", "not_found", &json!({}));
+    let no_responses = "this version does not serve /v1/responses: use /v1/chat/completions";
+    let no_responses = invalid(no_responses, "not_found", &json!({}));
     let no_method = invalid("the route does not have this method", "method_not_allowed", &json!({}));
     let no_key = error("unauthorized", "authentication_error", "invalid_api_key", &json!({}));
     let unknown = "The model nobody does not exist or you do not have access to it.";
@@ -307,7 +309,7 @@ async fn other_routes_refuse_in_the_same_form() {
     for (method, path, key, status, allow, expected) in [
         ("GET", "/", None, 404, None, &no_route),
         ("GET", "/v1/nothing", Some(KEY), 404, None, &no_route),
-        ("POST", "/v1/responses", Some(KEY), 404, None, &no_route),
+        ("POST", "/v1/responses", Some(KEY), 404, None, &no_responses),
         ("GET", "/v1/chat/completions//", Some(KEY), 404, None, &no_route),
         ("POST", "/V1/chat/completions", Some(KEY), 404, None, &no_route),
         ("GET", CHAT, Some(KEY), 405, Some("POST, HEAD"), &no_method),
