@@ -110,6 +110,8 @@ async fn every_kind_of_request_replays_byte_for_byte_in_a_file_and_in_another_jo
     );
     let (code, _, said) = codex_trace(&["--state-dir", &state, "verify"]).await;
     assert_eq!(code, Some(0), "{said}");
+    let (_, events, _) = codex_trace(&["--state-dir", &state, "events", "--json"]).await;
+    assert!(events.contains(r#""scrubbed":{"github-token":1}"#), "what was redacted is known there too");
     let mut arguments = vec!["--state-dir", &state, "replay"];
     arguments.extend(ids.iter().map(String::as_str));
     let (code, replayed, said) = codex_trace(&arguments).await;

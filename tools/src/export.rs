@@ -1,12 +1,14 @@
 //! `export` and `import`: requests leave a journal in a file, and come into another from one.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_completions_api::admin::Operation;
 use codex_completions_api::state_dir::StateDir;
 use jiff::Timestamp;
-use journal::{Attestation, AuditRead, Draft, Event, EventBody, Journal, NoScrub, Options, Query, RequestId};
+use journal::{
+    Attestation, AuditRead, Counts, DayKey, Draft, Event, EventBody, Journal, Options, Query, RequestId, Scrub,
+};
 use serde_json::Value;
 
 use crate::bundle::{self, Bundle};
@@ -16,6 +18,10 @@ use crate::folder::actor;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::source::Source;
+
+/// Redacts nothing more, and tells what was redacted when the event was recorded.
+#[derive(Default)]
+struct AsRecorded(Mutex<Counts>);
 
 /// What a file is made for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -70,7 +76,8 @@ pub(crate) fn import(settings: &Settings, path: &Path) -> Result<(), Failure> {
     let Bundle { manifest, events, proof } = Bundle::read(path)?;
     StateDir::prepare(&settings.state_dir).map_err(|error| Failure::NoAccess(error.to_string()))?;
     let options = Options { create: true, ..settings.journal_options() };
-    let mut journal = Journal::open(&settings.journal_dir(), options, Arc::new(NoScrub))?;
+    let scrub = Arc::new(AsRecorded::default());
+    let mut journal = Journal::open(&settings.journal_dir(), options, scrub.clone())?;
     for request in &manifest.requests {
         let mut there = (Query::Show { request: *request }).run(&journal.reader())?;
         if there.next().is_some() {
@@ -81,6 +88,7 @@ pub(crate) fn import(settings: &Settings, path: &Path) -> Result<(), Failure> {
     let audit = AuditRead { actor: actor(), action: "import".to_owned(), filter, via: "folder".to_owned() };
     journal.append(&Draft { at: Timestamp::now(), request: None, body: EventBody::AuditRead(audit) })?;
     for event in &events {
+        scrub.set(&event.scrubbed);
         journal.append(&event.draft)?;
     }
     journal.close()?;
@@ -89,4 +97,19 @@ pub(crate) fn import(settings: &Settings, path: &Path) -> Result<(), Failure> {
         output.line(&request.to_string())?;
     }
     output.end()
+}
+
+// === impl AsRecorded ===
+
+impl AsRecorded {
+    /// The counts of the next event.
+    fn set(&self, counts: &Counts) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone_from(counts);
+    }
+}
+
+impl Scrub for AsRecorded {
+    fn scrub(&self, _key: &DayKey, _json: &mut String) -> Counts {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }
