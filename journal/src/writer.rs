@@ -1,6 +1,7 @@
 //! Writing the journal: one writer, one order.
 
 mod opening;
+mod syncing;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -557,52 +558,6 @@ impl Journal {
             self.ready_until = None;
         }
         self.unless_failed(written)
-    }
-
-    /// Makes the blocks written durable and visible.
-    fn sync(&mut self) -> Result<(), Error> {
-        if let (Some(live), Some(last)) = (self.live.as_deref(), self.unsynced.last()) {
-            let (synced, last_seq, link) = (as_live(live).sync(), last.last_seq(), as_live(live).tail().link);
-            self.unless_failed(synced)?;
-            self.shared.set_head(last_seq);
-            self.durable = link;
-            self.reuse_synced();
-        }
-        self.record_opening()
-    }
-
-    /// Empties the blocks that are synced, and keeps some of their memory.
-    fn reuse_synced(&mut self) {
-        for Lines { mut text, .. } in self.unsynced.drain(..) {
-            // One of a long event is not kept.
-            if self.spare.len() < SPARE && text.capacity() <= 2 * TEXT_MAX {
-                text.clear();
-                self.spare.push(text);
-            }
-        }
-    }
-
-    /// Tells the ledger of a segment that is durable, so that it is missed if it vanishes.
-    fn record_opening(&mut self) -> Result<(), Error> {
-        let Some((at, opened)) = &self.opened else { return Ok(()) };
-        let data = serde_json::to_string(opened).expect("strings serialise");
-        self.ledger.append(&[Record { at: *at, kind: "segment.opened", data: &data }])?;
-        self.opened = None;
-        Ok(())
-    }
-
-    /// Has the summaries stored whose time has come.
-    fn store_summaries(&mut self) -> Result<(), Error> {
-        let head = self.shared.head();
-        let (due, later) = std::mem::take(&mut self.summaries).into_iter().partition(|(seq, _)| *seq <= head);
-        self.summaries = later;
-        let due: Vec<(u64, Summary)> = due;
-        self.summary_writer.store(due.into_iter().map(|(_, summary)| summary).collect(), head)
-    }
-
-    /// Makes the stored summaries durable.
-    pub(crate) fn sync_summaries(&mut self) -> Result<(), Error> {
-        self.summary_writer.sync()
     }
 }
 
