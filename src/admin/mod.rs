@@ -1,6 +1,6 @@
 //! What people on this machine may ask the running service: to read the journal, which only it can open, and to look after it.
 //!
-//! [`server`] answers on the control socket, which [`socket`] places, and [`listener`] to keys whose role may ask ([`roles`]); [`protocol`] is what both sides say. An [`Operation`] runs
+//! [`server`] answers on the control socket, which [`socket`] places, and [`listener`] to keys whose role may ask; [`protocol`] is what both sides say. An [`Operation`] runs
 //! the same way in the service and in `codex-trace`, which opens the journal itself while no service runs.
 
 pub mod answers;
