@@ -15,6 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use journal::{AuditRead, EventBody};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,6 +27,9 @@ use crate::http::App;
 
 /// The longest time that a question may take to arrive.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Connections at a time: strangers must not take the file descriptors that clients need.
+const CONNECTIONS_MAX: usize = 64;
 
 /// The pause after a failed accept, which only time mends.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -59,23 +63,36 @@ impl AdminListener {
         self.listener.local_addr()
     }
 
+    /// The next connection, as soon as there is a place for it.
+    async fn accept(&self, places: &Arc<Semaphore>) -> (TcpStream, OwnedSemaphorePermit) {
+        let place = places.clone().acquire_owned().await.expect("the places are never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((socket, _)) => return (socket, place),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection on the admin listener");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
     /// Answers by `router` until `stop`, then cuts off what still runs.
     pub(super) async fn serve(self, app: Arc<App>, router: Router, stop: CancellationToken) {
         let noted = Rate::new(NOTED_AN_HOUR, Duration::from_secs(3600)).expect("one a minute is a rate");
         let guard = Guard { app: app.clone(), noted: Arc::new(Limiter::new(noted)) };
         let router = router.layer(from_fn_with_state(guard, admit));
-        let tasks = TaskTracker::new();
+        let (tasks, places) = (TaskTracker::new(), Arc::new(Semaphore::new(CONNECTIONS_MAX)));
         loop {
-            tokio::select! {
-                accepted = self.listener.accept() => match accepted {
-                    Ok((socket, _)) => drop(tasks.spawn(connection(app.clone(), socket, router.clone(), stop.clone()))),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection on the admin listener");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
-                    }
-                },
+            let (socket, place) = tokio::select! {
+                accepted = self.accept(&places) => accepted,
                 () = stop.cancelled() => break,
-            }
+            };
+            let connection = connection(app.clone(), socket, router.clone(), stop.clone());
+            tasks.spawn(async move {
+                connection.await;
+                drop(place);
+            });
         }
         tasks.close();
         tasks.wait().await;
@@ -101,7 +118,8 @@ async fn connection(app: Arc<App>, socket: TcpStream, router: Router, stop: Canc
 
 async fn serve_http(stream: impl AsyncRead + AsyncWrite + Unpin, router: Router) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    // One question a connection, as on the control socket.
+    http.keep_alive(false).timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
     // An error here is a client that left or does not speak HTTP.
     let _ = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).await;
 }
