@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The sources that say what is kept.
-const SOURCES: &[&str] = &["event.rs", "compliance.rs", "summary.rs", "ledger/entries.rs"];
+const SOURCES: &[&str] = &["event.rs", "event/data.rs", "compliance.rs", "summary.rs", "ledger/entries.rs"];
 
 /// Structs whose fields stand in a section of their own, and its title. Those of events are found through [`events`].
 const SECTIONS: &[(&str, &str)] = &[("Summary", "Summary"), ("LedgerEntry", "Ledger entry")];
