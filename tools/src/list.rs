@@ -17,6 +17,7 @@ use self::found::Found;
 use self::order::Order;
 use crate::failure::Failure;
 use crate::ink::Ink;
+use crate::note;
 use crate::output::Output;
 use crate::source::{Lines, Source};
 use crate::table::{Cell, Column, Table};
@@ -89,6 +90,17 @@ struct Named {
     id: RequestId,
 }
 
+/// The rows that come first in some order, of any number that are looked at.
+struct First {
+    order: Order,
+    reverse: bool,
+    keep: usize,
+    rows: Vec<Row>,
+}
+
+/// Rows that are shown in another order than the journal's unless more are asked for: they have to be kept in memory.
+const SORTED_MAX: usize = 20_000;
+
 /// Lists requests.
 pub(crate) fn run(source: &Source, args: &ListArgs) -> Result<(), Failure> {
     // All must be there before the first in another order is known.
@@ -99,20 +111,53 @@ pub(crate) fn run(source: &Source, args: &ListArgs) -> Result<(), Failure> {
     let end = if in_order {
         lines.each(|line| printer.print(&Row::read(line)?))
     } else {
-        let mut rows = Vec::new();
+        let mut first =
+            First { order: args.sort, reverse: args.reverse, keep: limit.unwrap_or(SORTED_MAX), rows: Vec::new() };
+        let mut count = 0;
         let end = lines.each(|line| {
-            rows.push(Row::read(line)?);
+            count += 1;
+            first.push(Row::read(line)?);
             Ok(())
         });
-        args.sort.sort(&mut rows, |row| &row.summary);
-        if args.reverse {
-            rows.reverse();
+        first.take().iter().try_for_each(|row| printer.print(row))?;
+        if limit.is_none() && count > SORTED_MAX {
+            note(&format!(
+                "{count} requests are like that; these are the first {SORTED_MAX}, and --limit asks for more"
+            ));
         }
-        rows.iter().take(limit.unwrap_or(usize::MAX)).try_for_each(|row| printer.print(row))?;
         end
     };
     printer.end()?;
     searched.and(end)
+}
+
+// === impl First ===
+
+impl First {
+    fn push(&mut self, row: Row) {
+        self.rows.push(row);
+        if self.rows.len() >= 2 * self.keep.max(1000) {
+            self.arrange();
+        }
+    }
+
+    fn take(mut self) -> Vec<Row> {
+        self.arrange();
+        if self.reverse {
+            self.rows.reverse();
+        }
+        self.rows
+    }
+
+    /// Puts the rows in order, and forgets those that cannot be among the first any more.
+    fn arrange(&mut self) {
+        self.order.sort(&mut self.rows, |row| &row.summary);
+        if self.reverse {
+            self.rows.drain(..self.rows.len().saturating_sub(self.keep));
+        } else {
+            self.rows.truncate(self.keep);
+        }
+    }
 }
 
 /// Reads a line of an answer to [`Query::List`].
@@ -216,6 +261,33 @@ impl Printer {
         match self {
             Self::Table(table) => table.end()?.end(),
             Self::Json(mut output) | Self::Csv(mut output) => output.end(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(number: u32) -> Row {
+        let text = serde_json::json!({
+            "id": "0197a0b1-c2d3-7e4f-8a5b-6c7d8e9f0a1b", "at": "2026-11-23T10:00:00Z", "route": "/v1/models", "model": null,
+            "key": null, "status": number, "outcome": "ok", "stream": true, "tokens": null, "ttft_ms": null,
+            "duration_ms": f64::from(number * 7919 % 5003), "worker": null, "events": 2,
+        });
+        Row::read(&text.to_string()).unwrap()
+    }
+
+    #[test]
+    fn the_first_of_many_are_those_of_all_of_them() {
+        for reverse in [false, true] {
+            let taken = |keep: usize| -> Vec<String> {
+                let mut first = First { order: Order::Duration, reverse, keep, rows: Vec::new() };
+                (0..5000).for_each(|number| first.push(row(number)));
+                assert!(first.rows.len() < 2 * keep.max(1000), "no more is kept than has to be");
+                first.take().into_iter().map(|row| row.text).collect()
+            };
+            assert_eq!(taken(7), taken(5000)[..7], "reverse: {reverse}");
         }
     }
 }
