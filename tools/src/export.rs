@@ -18,6 +18,7 @@ use crate::folder::actor;
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::source::Source;
+use crate::text;
 
 /// Redacts nothing more, and tells what was redacted when the event was recorded.
 #[derive(Default)]
@@ -60,7 +61,12 @@ pub(crate) fn export(source: &Source, requests: &[RequestId], form: Form, path: 
         return Ok(());
     }
     let mut output = Output::new();
-    output.line(&format!("{} events of {count} requests in {}", lines.len(), path.display()))?;
+    output.line(&format!(
+        "{} of {} in {}",
+        text::count(lines.len(), "event"),
+        text::count(count, "request"),
+        path.display()
+    ))?;
     output.end()
 }
 

@@ -15,7 +15,7 @@ use crate::note;
 use crate::output::Output;
 use crate::serve::{self, Pace};
 use crate::source::Source;
-use crate::text::plain;
+use crate::text::{count, plain};
 
 /// How much is shown around the first byte that differs, in characters.
 const AROUND: usize = 60;
@@ -130,9 +130,11 @@ fn compare(
     match tally {
         Tally { different: 0, unplayable: 0, .. } => Ok(()),
         Tally { different: 0, unplayable, .. } => {
-            Err(Failure::NothingFound(format!("{unplayable} requests could not be replayed")))
+            Err(Failure::NothingFound(format!("{} could not be replayed", count(unplayable, "request"))))
         }
-        Tally { different, .. } => Err(Failure::NothingFound(format!("{different} requests have other answers now"))),
+        Tally { different, .. } => {
+            Err(Failure::NothingFound(format!("another answer than then: {}", count(different, "request"))))
+        }
     }
 }
 
@@ -198,7 +200,7 @@ impl Tally {
         match replay(request, events) {
             Ok(Replayed::Identical(Extent { frames, chunks })) => {
                 self.identical.push(request);
-                output.line(&format!("{name}  identical  {frames} frames, {chunks} chunks"))
+                output.line(&format!("{name}  identical  {}, {}", counted(frames, "frame"), counted(chunks, "chunk")))
             }
             Ok(Replayed::Refused { code }) => {
                 output.line(&format!("{name}  identical  refused as {code} before a worker saw it"))
@@ -215,6 +217,10 @@ impl Tally {
             }
         }
     }
+}
+
+fn counted(number: u64, of: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), of)
 }
 
 /// Where the first difference is.

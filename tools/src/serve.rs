@@ -20,6 +20,7 @@ use crate::bundle::Bundle;
 use crate::failure::Failure;
 use crate::note;
 use crate::output::Output;
+use crate::text;
 
 /// The name under which this program is a worker.
 const NAME: &str = "codex";
@@ -58,7 +59,7 @@ pub(crate) fn make(file: &Path, folder: &Path, pace: Pace) -> Result<(), Failure
     let pace = serde_json::to_string(&pace).expect("a number serialises");
     fs::write(folder.join(PACE), pace).map_err(|error| failed("put the pace", &error))?;
     let mut output = Output::new();
-    output.line(&format!("{turns} turns to play: CODEX_BIN={} codex-proxy", worker.display()))?;
+    output.line(&format!("{} to play: CODEX_BIN={} codex-proxy", text::count(turns, "turn"), worker.display()))?;
     output.end()
 }
 

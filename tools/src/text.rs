@@ -20,6 +20,11 @@ pub(crate) fn plain(text: &str, max: usize) -> String {
     shown
 }
 
+/// So many of something: `1 request`, `2 requests`.
+pub(crate) fn count(number: usize, of: &str) -> String {
+    if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
+}
+
 /// A number of bytes, to three digits: `3.42 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     let (mut divisor, mut unit) = (1_u64, "B");
