@@ -35,6 +35,7 @@ async fn content_is_erased_while_the_proxy_runs_and_after_unless_it_is_held() {
     assert!(!found("0").await && found("1").await, "it and nothing else");
     let left = json_lines(&proxy.trace(&["show", &ids[0], "--json"]).await);
     assert!(left.iter().all(|event| event["type"] == "event.erased"), "{left:?}");
+    assert!(proxy.trace(&["show", &ids[0]]).await.contains("erased: its content was destroyed"), "and is said to be");
     assert_eq!(run(state, &["erase", "--request", &ids[0], "--reason", "again"]).await.status.code(), Some(1));
     proxy.trace(&["verify"]).await;
 

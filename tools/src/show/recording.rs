@@ -79,11 +79,18 @@ impl Recording {
                 Fact::new("key", name(received.key.as_deref())),
                 Fact::new("status", "not finished: it still runs, or the service was cut off".to_owned()),
             ]),
-            (None, None) => {
-                facts.push(Fact::new("status", "its beginning is past its time or could not be read".to_owned()));
-            }
+            (None, None) => facts.push(Fact::new("status", self.why_unknown().to_owned())),
         }
         facts
+    }
+
+    /// Why its beginning is not there.
+    fn why_unknown(&self) -> &'static str {
+        let is_erased = |step: &Step| step.described.kind == "event.erased";
+        if self.steps.first().is_some_and(is_erased) {
+            return "erased: its content was destroyed before its time; `codex-trace audit log --action segment.erased` says why";
+        }
+        "its beginning is past its time or could not be read"
     }
 }
 
