@@ -186,6 +186,9 @@ impl<'a> Replay<'a> {
             EventBody::RpcReceived(frame) => {
                 self.extent.frames += 1;
                 self.frame = Some(event.seq);
+                if let Some(error) = self.turns.refusal(&frame.worker, &frame.frame.0) {
+                    self.answers.refuse(error);
+                }
                 if let Some((choice, step)) = self.turns.received(&frame.worker, &frame.frame.0)
                     && let Some(again) = self.answers.follow(choice, step)
                 {

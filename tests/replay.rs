@@ -104,3 +104,50 @@ fn what_was_disposed_of_or_dropped_is_said_to_be() {
     "/v1/models".clone_into(&mut received.route);
     assert_eq!(replay(request, &other), Err(Unplayable::NoTurns("/v1/models".to_owned())));
 }
+
+/// The answer of the fixture `text`, with another end in its record.
+fn with_error(code: &str, body: &str) -> (RequestId, Vec<Event>) {
+    let (request, mut events) = fixture("text");
+    for event in &mut events {
+        match &mut event.draft.body {
+            EventBody::ResponseChunk { bytes } => body.clone_into(bytes),
+            EventBody::ResponseFinished(finished) => finished.error = Some(code.to_owned()),
+            _ => {}
+        }
+    }
+    (request, events)
+}
+
+#[test]
+fn an_error_that_nothing_in_the_frames_explains_is_a_difference() {
+    let (request, events) = with_error("worker_error", r#"{"error":{"message":"…","code":"worker_error"}}"#);
+    assert_eq!(difference(request, &events).replayed, None);
+}
+
+#[test]
+fn a_call_that_the_worker_refused_fails_the_request_as_it_did() {
+    let body = r#"{"error":{"message":"no such thing","type":"server_error","code":"-32600"}}"#;
+    let (request, mut events) = with_error("-32600", body);
+    let call = events.iter().find_map(|event| match &event.draft.body {
+        EventBody::RpcSent(frame) if frame.frame.0.windows(12).any(|part| part == b"\"turn/start\"") => {
+            serde_json::from_slice::<serde_json::Value>(&frame.frame.0).ok()
+        }
+        _ => None,
+    });
+    let id = &call.unwrap()["id"];
+    let answer = format!(r#"{{"id":{id},"#);
+    let place = events
+        .iter()
+        .position(|event| matches!(&event.draft.body, EventBody::RpcReceived(frame) if frame.frame.0.starts_with(answer.as_bytes())))
+        .unwrap();
+    let EventBody::RpcReceived(frame) = &mut events[place].draft.body else { unreachable!() };
+    let refused = format!(r#"{{"id":{id},"error":{{"code":-32600,"message":"no such thing"}}}}"#);
+    frame.frame = journal::Payload(refused.into());
+    // Nothing of the turn came behind it.
+    let mut count = 0;
+    events.retain(|event| {
+        count += 1;
+        count <= place + 1 || !matches!(event.draft.body, EventBody::RpcReceived(_))
+    });
+    assert!(matches!(replay(request, &events), Ok(Replayed::Identical(_))), "{:?}", replay(request, &events));
+}

@@ -8,6 +8,9 @@ use journal::{RequestId, Tokens};
 use regex::Regex;
 use serde::Deserialize;
 
+use crate::backend::TurnStartError;
+use crate::backend::app_server::codec::RpcError;
+use crate::backend::app_server::connection::CallError;
 use crate::http::error::ApiError;
 use crate::openai::chat::Envelope;
 use crate::openai::chat::answer::{Answer, AnswerEnd, Piece};
@@ -17,7 +20,7 @@ use crate::openai::chat::request::ChatRequest;
 use crate::openai::chat::rules::Rules;
 use crate::openai::chat::stream::ChunkWriter;
 use crate::openai::{sse, tokens};
-use crate::turn::{FailureKind, TurnEvent, TurnFailure};
+use crate::turn::{FailureKind, TurnEvent};
 
 /// The answers to one request.
 pub(super) struct Answers {
@@ -27,7 +30,8 @@ pub(super) struct Answers {
     choices: Vec<Answer>,
     /// The choices whose model was reminded of a call that it has to make.
     reminded: Vec<usize>,
-    failure: Option<TurnFailure>,
+    /// What it failed of, as far as that is in the frames.
+    failure: Option<ApiError>,
     streams: bool,
     writer: ChunkWriter,
     /// Events of the stream that were not yet compared, by choice.
@@ -109,6 +113,11 @@ impl Answers {
         self.take_pieces(choice)
     }
 
+    /// The worker answered a call with an error.
+    pub(super) fn refuse(&mut self, error: RpcError) {
+        self.failure.get_or_insert(TurnStartError::Call(CallError::Rpc(error)).into());
+    }
+
     /// Every turn starts anew: the client had got nothing of the ones before.
     pub(super) fn start_again(&mut self) {
         self.failure = None;
@@ -159,14 +168,11 @@ impl Answers {
         if error.is_some() {
             return self.expect_error(recorded, error, ApiError::body);
         }
-        let answers: Option<Vec<_>> = std::mem::take(&mut self.choices)
-            .into_iter()
-            .map(|answer| match answer.end() {
-                Some(AnswerEnd::Finished(reason)) => Some((*reason, answer)),
-                _ => None,
-            })
-            .map(|end| end.map(|(reason, answer)| (answer, reason)))
-            .collect();
+        let finished = |answer: Answer| match answer.end() {
+            Some(&AnswerEnd::Finished(reason)) => Some((answer, reason)),
+            _ => None,
+        };
+        let answers: Option<Vec<_>> = std::mem::take(&mut self.choices).into_iter().map(finished).collect();
         same(recorded, answers.map(|answers| completion(&self.envelope, &answers)))
     }
 
@@ -192,13 +198,13 @@ impl Answers {
         code: Option<&str>,
         form: impl Fn(&ApiError) -> String,
     ) -> Result<(), Replayed> {
-        let error = match &self.failure {
-            Some(failure) => Some(ApiError::from(failure.clone())),
-            None => code.and_then(surroundings),
-        };
-        // Where a login can be made is not in the frames of the request.
-        let error = error.filter(|error| !error.is_of_login());
-        let Some(replayed) = error.map(|error| form(&error)) else { return Ok(()) };
+        let error = self.failure.clone().or_else(|| code.and_then(surroundings));
+        let Some(error) = error else { return Err(None) };
+        if error.is_of_login() {
+            // Where a login can be made is not in the frames of the request.
+            return Ok(());
+        }
+        let replayed = form(&error);
         // What an error quotes was redacted for the client already, under other pseudonyms than the journal's.
         if without_pseudonyms(recorded) == without_pseudonyms(&replayed) { Ok(()) } else { Err(Some(replayed)) }
     }
@@ -229,7 +235,9 @@ impl Answers {
                     self.choices[choice] = self.choices[choice].again();
                     return Some(choice);
                 }
-                Piece::End(AnswerEnd::Failed(failure)) => drop(self.failure.get_or_insert(failure)),
+                Piece::End(AnswerEnd::Failed(failure)) => {
+                    self.failure.get_or_insert(failure.into());
+                }
                 piece => self.written[choice].extend(self.writer.piece(choice, &piece)),
             }
         }

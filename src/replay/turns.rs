@@ -1,9 +1,9 @@
 //! The worker's side of a recorded request: which choice a frame belongs to, and what it means.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::backend::BackendKind;
-use crate::backend::app_server::codec::Incoming;
+use crate::backend::app_server::codec::{Incoming, RpcError};
 use crate::backend::app_server::notifications::TurnFollower;
 use crate::backend::app_server::protocol::{Address, ThreadStarted};
 use crate::backend::proto::events::Follower as ProtoFollower;
@@ -17,6 +17,8 @@ pub(super) struct Turns {
     due: VecDeque<usize>,
     /// Calls of `thread/start` without an answer, by worker and id.
     starting: HashMap<(String, u64), usize>,
+    /// Calls that the answer depends on, by worker and id. An interrupt is none: a turn that ended before it is refused it.
+    calls: HashSet<(String, u64)>,
     /// Running turns, by worker and thread; one of `codex proto` has no thread.
     running: HashMap<(String, String), Turn>,
 }
@@ -37,7 +39,8 @@ enum Follower {
 
 impl Turns {
     pub(super) fn new(choices: usize) -> Self {
-        Self { choices, due: (0..choices).collect(), starting: HashMap::new(), running: HashMap::new() }
+        let (starting, calls, running) = (HashMap::new(), HashSet::new(), HashMap::new());
+        Self { choices, due: (0..choices).collect(), starting, calls, running }
     }
 
     /// A frame went to a worker. Returns whether with it all turns start anew: on another worker, or with other instructions.
@@ -45,9 +48,15 @@ impl Turns {
         match BackendKind::of_worker(worker) {
             BackendKind::AppServer => {
                 let Some(Incoming::Request { id, method, .. }) = Incoming::parse(frame) else { return false };
-                let (Ok(id), "thread/start") = (id.get().parse(), &*method) else { return false };
-                let (choice, anew) = self.next_choice();
-                self.starting.insert((worker.to_owned(), id), choice);
+                let Ok(id) = id.get().parse() else { return false };
+                let anew = method == "thread/start" && {
+                    let (choice, anew) = self.next_choice();
+                    self.starting.insert((worker.to_owned(), id), choice);
+                    anew
+                };
+                if method != "turn/interrupt" {
+                    self.calls.insert((worker.to_owned(), id));
+                }
                 anew
             }
             BackendKind::Proto => {
@@ -56,6 +65,14 @@ impl Turns {
                 self.running.insert((worker.to_owned(), String::new()), turn);
                 anew
             }
+        }
+    }
+
+    /// The error that a frame is, if it answers a call with one.
+    pub(super) fn refusal(&mut self, worker: &str, frame: &[u8]) -> Option<RpcError> {
+        match Incoming::parse(frame)? {
+            Incoming::Response { id, result } if self.calls.remove(&(worker.to_owned(), id)) => result.err(),
+            _ => None,
         }
     }
 
