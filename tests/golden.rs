@@ -124,16 +124,35 @@ fn plan(request: &Value) -> TurnPlan {
     request.plan(model, effort)
 }
 
+/// A recorded request with the plan that is made of it today.
+struct Case {
+    name: String,
+    plan: TurnPlan,
+    frames: Vec<Value>,
+}
+
+/// The cases in this folder of `tests`.
+fn cases(of: &str) -> impl Iterator<Item = Case> {
+    let mut paths: Vec<PathBuf> =
+        std::fs::read_dir(folder(of)).expect("golden cases").flatten().map(|entry| entry.path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "no cases in {of}");
+    paths.into_iter().map(|path| {
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let request = std::fs::read_to_string(path.join("request.json")).expect("a request");
+        let plan = plan(&serde_json::from_str(&request).expect("JSON"));
+        Case { name, plan, frames: lines(&path.join("transcript.jsonl")) }
+    })
+}
+
+/// What we sent.
+fn sent(frames: &[Value]) -> Vec<&Value> {
+    frames.iter().filter(|frame| frame["dir"] == "client").map(|frame| &frame["msg"]).collect()
+}
+
 #[test]
 fn requests_become_the_recorded_frames_and_frames_these_answers() {
-    let mut cases: Vec<PathBuf> =
-        std::fs::read_dir(folder("golden")).expect("golden cases").flatten().map(|entry| entry.path()).collect();
-    cases.sort();
-    for case in cases {
-        let name = case.file_name().expect("a name").to_string_lossy().into_owned();
-        let request = std::fs::read_to_string(case.join("request.json")).expect("a request");
-        let plan = plan(&serde_json::from_str(&request).expect("JSON"));
-        let frames = lines(&case.join("transcript.jsonl"));
+    for Case { name, plan, frames } in cases("golden") {
         let threads = threads(&frames);
         let [thread] = &threads[..] else { panic!("{name}: one request is one thread") };
 
@@ -142,8 +161,7 @@ fn requests_become_the_recorded_frames_and_frames_these_answers() {
             ("thread/inject_items", json!(InjectItems { thread_id: thread, items: &plan.items })),
             ("turn/start", json!(turn_start(&plan, thread))),
         ];
-        let sent: Vec<&Value> =
-            frames.iter().filter(|frame| frame["dir"] == "client").map(|frame| &frame["msg"]).collect();
+        let sent = sent(&frames);
         for ((method, params), sent) in expected.iter().zip(&sent) {
             assert_eq!((&sent["method"], &sent["params"]), (&json!(method), params), "{name}");
         }
@@ -154,17 +172,9 @@ fn requests_become_the_recorded_frames_and_frames_these_answers() {
 
 #[test]
 fn conversations_become_the_recorded_messages_to_codex_proto_and_its_lines_these_answers() {
-    let mut cases: Vec<PathBuf> =
-        std::fs::read_dir(folder("proto")).expect("golden cases").flatten().map(|entry| entry.path()).collect();
-    cases.sort();
-    for case in cases {
-        let name = case.file_name().expect("a name").to_string_lossy().into_owned();
-        let request = std::fs::read_to_string(case.join("request.json")).expect("a request");
-        let plan = plan(&serde_json::from_str(&request).expect("JSON"));
-        let frames = lines(&case.join("transcript.jsonl"));
+    for Case { name, plan, frames } in cases("proto") {
         let message: Value = serde_json::from_slice(&flatten::user_input(&plan.items)).expect("it is JSON");
-        let sent: Vec<&Value> =
-            frames.iter().filter(|frame| frame["dir"] == "client").map(|frame| &frame["msg"]).collect();
+        let sent = sent(&frames);
         assert_eq!(sent, [&message], "{name}");
         let mut follower = Follower::default();
         let received = frames.iter().filter(|frame| frame["dir"] == "server");

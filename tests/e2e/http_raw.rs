@@ -11,8 +11,28 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
 use crate::faults;
-use crate::raw::{BARE, Raw, answers, answers_to_the_end, chunked, get, is_ours, large, post, sized, unaffected};
-use crate::support::{KEY, ask, ask_stream, stream_events, stream_text};
+use crate::raw::{
+    Answer, BARE, Raw, answers, answers_to_the_end, chunked, get, is_ours, large, post, sized, unaffected,
+};
+use crate::support::{KEY, Proxy, ask, ask_stream, stream_events, stream_text};
+
+/// Sees that this is answered once, with a text of the model, a bare status or an error of ours, and that others do not notice.
+async fn is_answered(proxy: &Proxy, name: &str, bytes: &[u8], status: u16, what: &str) -> Answer {
+    let mut answers = answers(proxy, bytes).await;
+    let answer = answers.pop().unwrap_or_else(|| panic!("{name}: no answer"));
+    assert!(answers.is_empty(), "{name}: {answers:?}");
+    assert_eq!(answer.status, status, "{name}: {answer:?}");
+    match (status, what) {
+        (200, text) => assert_eq!(answer.text(), text, "{name}"),
+        (_, BARE) => assert_eq!(answer.body, "", "{name}"),
+        (_, code) => {
+            is_ours(&answer, name);
+            assert_eq!(answer.json()["error"]["code"], code, "{name}");
+        }
+    }
+    unaffected(Raw::connect(proxy).await, name).await;
+    answer
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_two_readers_could_read_differently_is_one_request_or_none() {
@@ -50,19 +70,10 @@ async fn what_two_readers_could_read_differently_is_one_request_or_none() {
         ("chunks in HTTP/1.0", String::from_utf8(post(te, &chunks)).unwrap().replace("/1.1", "/1.0").into(), 400, BARE),
     ];
     for (name, bytes, status, what) in rows {
-        let answers = answers(&proxy, &bytes).await;
-        let [answer] = &answers[..] else { panic!("{name}: {answers:?}") };
-        assert_eq!(answer.status, status, "{name}: {answer:?}");
-        match (status, what) {
-            (200, text) => assert_eq!(answer.text(), text, "{name}"),
-            (_, BARE) => assert_eq!(answer.body, "", "{name}"),
-            (_, code) => {
-                is_ours(answer, name);
-                assert_eq!(answer.json()["error"]["code"], code, "{name}");
-                assert_eq!(answer.headers["connection"], "close", "{name}");
-            }
+        let answer = is_answered(&proxy, name, &bytes, status, what).await;
+        if what == ours {
+            assert_eq!(answer.headers["connection"], "close", "{name}");
         }
-        unaffected(Raw::connect(&proxy).await, name).await;
     }
     let hidden = proxy.summaries().await.iter().filter(|summary| summary["route"] == "/v1/usage").count();
     assert_eq!(hidden, 2, "only those that were sent openly, without a host");
@@ -115,18 +126,7 @@ async fn heads_and_bodies_that_are_wrong_end_where_they_are() {
         ("another expectation", post(&format!("expect: tea\r\n{length}"), &body), 200, "mine"),
     ];
     for (name, bytes, status, what) in rows {
-        let answers = answers(&proxy, &bytes).await;
-        let [answer] = &answers[..] else { panic!("{name}: {answers:?}") };
-        assert_eq!(answer.status, status, "{name}: {answer:?}");
-        match (status, what) {
-            (200, text) => assert_eq!(answer.text(), text, "{name}"),
-            (_, BARE) => assert_eq!(answer.body, "", "{name}"),
-            (_, code) => {
-                is_ours(answer, name);
-                assert_eq!(answer.json()["error"]["code"], code, "{name}");
-            }
-        }
-        unaffected(Raw::connect(&proxy).await, name).await;
+        is_answered(&proxy, name, &bytes, status, what).await;
     }
     for (name, bytes) in [
         ("a chunk that breaks off", post(te, &chunked(&body)[..20])),

@@ -1,6 +1,6 @@
 //! `grep`: events in which a text is found, alone or among others of their requests.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::num::NonZeroUsize;
 
 use clap::Args;
@@ -83,8 +83,8 @@ pub(crate) fn run(source: &Source, args: &GrepArgs) -> Result<(), Failure> {
     let lines = source.read(Query::Search { pattern: pattern.clone(), scope })?;
     let (before, after) = (args.before.or(args.context), args.after.or(args.context));
     if before.is_some() || after.is_some() {
-        let mut groups = Vec::new();
-        let end = lines.each(|line| Group::add(&mut groups, line));
+        let (mut groups, mut places) = (Vec::new(), HashMap::new());
+        let end = lines.each(|line| Group::add(&mut groups, &mut places, line));
         print_groups(source, &pattern, &groups, (before.unwrap_or(0), after.unwrap_or(0)), args.json)?;
         return end;
     }
@@ -160,14 +160,16 @@ fn excerpt(line: &str, start: usize, end: usize) -> String {
 
 impl Group {
     /// Puts the hit in `line` where it belongs.
-    fn add(groups: &mut Vec<Self>, line: &str) -> Result<(), Failure> {
+    fn add(groups: &mut Vec<Self>, places: &mut HashMap<RequestId, usize>, line: &str) -> Result<(), Failure> {
         let Placed { seq, request } = placed(line)?;
-        let own = groups.iter_mut().find(|group| request.is_some() && group.request == request);
-        if let Some(group) = own {
-            group.hits.insert(seq);
-        } else {
-            let line = if request.is_some() { String::new() } else { line.to_owned() };
-            groups.push(Self { request, hits: BTreeSet::from([seq]), line });
+        let Some(id) = request else {
+            groups.push(Self { request, hits: BTreeSet::from([seq]), line: line.to_owned() });
+            return Ok(());
+        };
+        let place = *places.entry(id).or_insert(groups.len());
+        match groups.get_mut(place) {
+            Some(group) => drop(group.hits.insert(seq)),
+            None => groups.push(Self { request, hits: BTreeSet::from([seq]), line: String::new() }),
         }
         Ok(())
     }

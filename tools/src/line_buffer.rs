@@ -1,6 +1,10 @@
-//! Lines out of bytes that arrive in any pieces.
+//! Rows of a service's answer out of bytes that arrive in any pieces.
 
 use bytes::BytesMut;
+use codex_completions_api::admin::protocol::ErrorLine;
+use http::StatusCode;
+
+use crate::failure::Failure;
 
 /// What has arrived and is not yet given out.
 #[derive(Debug, Default)]
@@ -17,8 +21,15 @@ impl LineBuffer {
         self.arrived.extend_from_slice(bytes);
     }
 
+    /// The next row, or the error that stands in its place, if it has arrived as a whole.
+    pub(crate) fn take_row(&mut self) -> Option<Result<String, Failure>> {
+        let line = self.take_line()?;
+        let failure = ErrorLine::parse(&line).map(|wrong| Failure::new(wrong.fault, wrong.error));
+        Some(failure.map_or(Ok(line), Err))
+    }
+
     /// The next line without its line end, if it has arrived as a whole.
-    pub(crate) fn take_line(&mut self) -> Option<String> {
+    fn take_line(&mut self) -> Option<String> {
         let Some(end) = self.arrived[self.searched..].iter().position(|byte| *byte == b'\n') else {
             self.searched = self.arrived.len();
             return None;
@@ -28,6 +39,19 @@ impl LineBuffer {
         self.searched = 0;
         Some(String::from_utf8_lossy(&line).into_owned())
     }
+}
+
+/// Why the service refuses, from the `first` row of its answer, of which `who` says where it came from.
+pub(crate) fn refusal(first: Option<Result<String, Failure>>, status: StatusCode, who: &str) -> Failure {
+    let why = match first {
+        // What was asked makes no sense, by whomever.
+        Some(Err(wrong @ Failure::Usage(_))) if status == StatusCode::BAD_REQUEST => return wrong,
+        Some(Err(failure)) => failure.to_string(),
+        Some(Ok(_)) | None => {
+            "it does not say why; is it codex-proxy, and of the same version as codex-trace?".to_owned()
+        }
+    };
+    Failure::NoAccess(format!("{who} ({}): {why}", status.as_u16()))
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use codex_completions_api::admin::Call;
-use codex_completions_api::admin::protocol::ErrorLine;
 use reqwest::{Client, Response, StatusCode};
 use tokio::runtime::{self, Runtime};
 
 use crate::failure::Failure;
-use crate::line_buffer::LineBuffer;
+use crate::line_buffer::{LineBuffer, refusal};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,33 +44,23 @@ impl Remote {
             .body(call.body);
         let response = runtime.block_on(request.send()).map_err(|error| failed(&error.without_url()))?;
         let status = response.status();
-        let answer = Answer { runtime, response, lines: LineBuffer::default() };
-        if status == StatusCode::OK { Ok(answer) } else { Err(answer.refusal(status, &self.url)) }
+        let mut answer = Answer { runtime, response, lines: LineBuffer::default() };
+        if status == StatusCode::OK {
+            return Ok(answer);
+        }
+        Err(refusal(answer.next(), status, &format!("{} refuses", self.url)))
     }
 }
 
 // === impl Answer ===
-
-impl Answer {
-    fn refusal(mut self, status: StatusCode, url: &str) -> Failure {
-        let why = match self.next() {
-            // What was asked makes no sense, by whomever.
-            Some(Err(wrong @ Failure::Usage(_))) if status == StatusCode::BAD_REQUEST => return wrong,
-            Some(Err(failure)) => failure.to_string(),
-            Some(Ok(_)) | None => "that is no admin listener of codex-proxy (PROXY_ADMIN_LISTEN)".to_owned(),
-        };
-        Failure::NoAccess(format!("{url} refuses ({}): {why}", status.as_u16()))
-    }
-}
 
 impl Iterator for Answer {
     type Item = Result<String, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(line) = self.lines.take_line() {
-                let failure = ErrorLine::parse(&line).map(|wrong| Failure::new(wrong.fault, wrong.error));
-                return Some(failure.map_or(Ok(line), Err));
+            if let Some(row) = self.lines.take_row() {
+                return Some(row);
             }
             match self.runtime.block_on(self.response.chunk()) {
                 Ok(bytes) => self.lines.push(&bytes?),

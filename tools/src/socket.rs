@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use codex_completions_api::admin::protocol::ErrorLine;
 use codex_completions_api::admin::{Call, socket};
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -16,7 +15,7 @@ use tokio::runtime::{self, Runtime};
 use tokio::time::timeout;
 
 use crate::failure::Failure;
-use crate::line_buffer::LineBuffer;
+use crate::line_buffer::{LineBuffer, refusal};
 
 /// The longest time to the first byte of an answer, in which the service writes and syncs the `audit.read` event.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -63,11 +62,11 @@ pub(crate) fn ask(state_dir: &Path, call: Call) -> Result<Asked, Failure> {
         Err(_) => return Ok(Asked::Silent(path)),
     };
     let status = response.status();
-    let answer = Answer { runtime, body: response.into_body(), lines: LineBuffer::default() };
+    let mut answer = Answer { runtime, body: response.into_body(), lines: LineBuffer::default() };
     if status == StatusCode::OK {
         return Ok(Asked::Answer(answer));
     }
-    Err(answer.refusal(status, &path))
+    Err(refusal(answer.next(), status, &format!("codex-proxy refuses through {}", path.display())))
 }
 
 /// Whether it means that no service runs: no socket, one that a dead service left, or no folder.
@@ -109,27 +108,13 @@ impl Asked {
 
 // === impl Answer ===
 
-impl Answer {
-    fn refusal(mut self, status: StatusCode, path: &Path) -> Failure {
-        let why = match self.next() {
-            // What was asked makes no sense, by whomever.
-            Some(Err(wrong @ Failure::Usage(_))) if status == StatusCode::BAD_REQUEST => return wrong,
-            Some(Err(failure)) => failure.to_string(),
-            Some(Ok(why)) => why,
-            None => "it does not say why; are codex-trace and codex-proxy of the same version?".to_owned(),
-        };
-        Failure::NoAccess(format!("codex-proxy refuses through {} ({}): {why}", path.display(), status.as_u16()))
-    }
-}
-
 impl Iterator for Answer {
     type Item = Result<String, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(line) = self.lines.take_line() {
-                let failure = ErrorLine::parse(&line).map(|wrong| Failure::new(wrong.fault, wrong.error));
-                return Some(failure.map_or(Ok(line), Err));
+            if let Some(row) = self.lines.take_row() {
+                return Some(row);
             }
             match self.runtime.block_on(self.body.frame())? {
                 Ok(frame) => self.lines.push(&frame.into_data().unwrap_or_default()),
