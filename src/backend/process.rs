@@ -1,6 +1,7 @@
 //! Worker processes: started from one thread that never ends, ended as a whole group.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +11,8 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
+
+use super::home::HomeError;
 
 /// Variables of the proxy's own environment that Codex gets; all others, keys among them, stay away from it.
 const INHERITED: [&str; 15] = [
@@ -42,6 +45,22 @@ pub struct Spawner {
 struct Job {
     command: Command,
     reply: oneshot::Sender<std::io::Result<Child>>,
+}
+
+/// Why there is no worker process.
+#[derive(Debug, thiserror::Error)]
+pub enum NoProcess {
+    /// No place to live in.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// It could not be started.
+    #[error("cannot start {}: {source}", binary.display())]
+    Spawn {
+        /// The binary.
+        binary: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
 }
 
 /// A running worker process, leader of its own process group.

@@ -31,7 +31,7 @@ async fn content_is_erased_while_the_proxy_runs_and_after_unless_it_is_held() {
     assert!(found("0").await && found("1").await && found("2").await);
 
     let told = erase(state, &["--request", &ids[0]]).await;
-    assert!(told.starts_with("erased ") && told.contains(" events of 1 requests from "), "{told}");
+    assert!(told.starts_with("erased ") && told.contains(" of 1 request from "), "{told}");
     assert!(!found("0").await && found("1").await, "it and nothing else");
     let left = json_lines(&proxy.trace(&["show", &ids[0], "--json"]).await);
     assert!(left.iter().all(|event| event["type"] == "event.erased"), "{left:?}");

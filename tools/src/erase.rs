@@ -9,7 +9,7 @@ use crate::cli::request_id;
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::source::Source;
-use crate::text::plain;
+use crate::text::{count, counted, plain};
 
 /// The longest list of segments that is shown whole, in characters.
 const NAMES_MAX: usize = 2000;
@@ -41,7 +41,12 @@ pub(crate) fn run(source: &Source, args: &EraseArgs) -> Result<(), Failure> {
         return Err(Failure::NothingFound(nothing));
     }
     let mut output = Output::new();
-    let told = format!("erased {events} events of {requests} requests from {segments} segments");
+    let told = format!(
+        "erased {} of {} from {}",
+        counted(events, "event"),
+        count(requests, "request"),
+        count(segments, "segment")
+    );
     output.line(if args.json { &text } else { &told })?;
     output.end()?;
     if damaged.is_empty() {

@@ -15,7 +15,7 @@ use crate::note;
 use crate::output::Output;
 use crate::serve::{self, Pace};
 use crate::source::Source;
-use crate::text::{count, plain};
+use crate::text::{count, counted, plain};
 
 /// How much is shown around the first byte that differs, in characters.
 const AROUND: usize = 60;
@@ -217,10 +217,6 @@ impl Tally {
             }
         }
     }
-}
-
-fn counted(number: u64, of: &str) -> String {
-    count(usize::try_from(number).unwrap_or(usize::MAX), of)
 }
 
 /// Where the first difference is.

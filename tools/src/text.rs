@@ -25,6 +25,11 @@ pub(crate) fn count(number: usize, of: &str) -> String {
     if number == 1 { format!("1 {of}") } else { format!("{number} {of}s") }
 }
 
+/// The same for numbers of the journal.
+pub(crate) fn counted(number: u64, of: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), of)
+}
+
 /// A number of bytes, to three digits: `3.42 MiB`.
 pub(crate) fn size(bytes: u64) -> String {
     let (mut divisor, mut unit) = (1_u64, "B");

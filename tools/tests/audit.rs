@@ -246,7 +246,7 @@ fn evidence_is_checked_without_our_tools_and_no_byte_of_it_can_change() {
 fn what_was_erased_is_in_the_report_and_the_evidence() {
     let (state, id) = state_and_request();
     let told = trace(state.path(), &["erase", "--request", &id.to_string(), "--reason", "asked to"]);
-    assert_eq!(told, "erased 1 events of 1 requests from 1 segments\n");
+    assert_eq!(told, "erased 1 event of 1 request from 1 segment\n");
     let found: Value = serde_json::from_str(&report(state.path(), "json")).unwrap();
     assert_eq!(found["verification"]["problems"], Value::Array(Vec::new()));
     let erased = found["erased"].as_array().unwrap();

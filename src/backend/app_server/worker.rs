@@ -15,10 +15,10 @@ use super::connection::{CallError, Connection};
 use super::protocol::{Initialize, Initialized, ModelList, ModelPage};
 use super::settings;
 use crate::backend::exec::WorkerExec;
-use crate::backend::home::{HomeError, WorkerHome};
+use crate::backend::home::WorkerHome;
 use crate::backend::life::{exited, record_stderr};
 use crate::backend::locate::Codex;
-use crate::backend::process::{self, Process, Spawner};
+use crate::backend::process::{self, NoProcess, Process, Spawner};
 use crate::config::Config;
 use crate::record::Recorder;
 
@@ -64,17 +64,9 @@ pub struct Worker {
 /// Why a worker did not come up.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// No place to live in.
+    /// There is no process.
     #[error(transparent)]
-    Home(#[from] HomeError),
-    /// The process could not be started.
-    #[error("cannot start {}: {source}", binary.display())]
-    Spawn {
-        /// The binary.
-        binary: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
+    Process(#[from] NoProcess),
     /// It runs, or ran, and did not get through the handshake.
     #[error("handshake failed: {error}{}{last_words}", if last_words.is_empty() { "" } else { "; the last it wrote on stderr: " })]
     Handshake {
@@ -106,6 +98,7 @@ impl Worker {
         let (mut worker, last_words) = match Self::spawn(plan, name.clone()).await {
             Ok(spawned) => spawned,
             Err(error) => {
+                let error = error.into();
                 plan.recorder.record(None, unhealthy(&name, &error)).await;
                 return Err(error);
             }
@@ -134,7 +127,7 @@ impl Worker {
     }
 
     /// Starts the process and listens to it.
-    async fn spawn(plan: &WorkerPlan, name: Arc<str>) -> Result<(Self, Arc<Mutex<String>>), StartError> {
+    async fn spawn(plan: &WorkerPlan, name: Arc<str>) -> Result<(Self, Arc<Mutex<String>>), NoProcess> {
         let home = WorkerHome::create(&plan.homes, &name, &plan.config)?;
         let catalog = home.write("catalog.json", &plan.catalog)?;
         home.write("config.toml", &settings::config_toml(&plan.config, &catalog))?;
@@ -143,7 +136,7 @@ impl Worker {
             .spawner
             .spawn(command(plan, &home))
             .await
-            .map_err(|source| StartError::Spawn { binary: plan.codex.binary.clone(), source })?;
+            .map_err(|source| NoProcess::Spawn { binary: plan.codex.binary.clone(), source })?;
         let spawned = EventBody::WorkerSpawned {
             worker: name.to_string(),
             pid: process.id(),
@@ -223,7 +216,7 @@ impl Worker {
 
 fn unhealthy(worker: &str, error: &StartError) -> EventBody {
     let reason = match error {
-        StartError::Home(_) | StartError::Spawn { .. } => "start_failed",
+        StartError::Process(_) => "start_failed",
         StartError::Handshake { error: CallError::TimedOut { .. }, .. } | StartError::TimedOut { .. } => {
             "handshake_timeout"
         }

@@ -1,6 +1,5 @@
 //! The life of one `codex proto` process: started for a turn, fed one message, followed to the turn's end, ended with its group.
 
-use std::io;
 use std::path::PathBuf;
 use std::pin::pin;
 use std::process::ExitStatus;
@@ -16,11 +15,11 @@ use tokio_util::sync::CancellationToken;
 use super::events::Follower;
 use super::{flatten, settings, turn};
 use crate::backend::exec::WorkerExec;
-use crate::backend::home::{HomeError, WorkerHome};
+use crate::backend::home::WorkerHome;
 use crate::backend::life::{exited, record_stderr};
 use crate::backend::lines::LineDecoder;
 use crate::backend::locate::Codex;
-use crate::backend::process::{self, Pipes, Process, Spawner};
+use crate::backend::process::{self, NoProcess, Pipes, Process, Spawner};
 use crate::byte_channel::{self, Receiver, Sender};
 use crate::config::Config;
 use crate::record::Recorder;
@@ -61,22 +60,6 @@ pub(super) struct Session {
     _home: WorkerHome,
 }
 
-/// Why there is no process.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// No place to live in.
-    #[error(transparent)]
-    Home(#[from] HomeError),
-    /// It could not be started.
-    #[error("cannot start {}: {source}", binary.display())]
-    Spawn {
-        /// The binary.
-        binary: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
-}
-
 /// How the conversation with a process ended.
 enum End {
     /// Its turn is over; this event says how.
@@ -94,7 +77,7 @@ pub(super) async fn start(
     turn: &TurnPlan,
     request: RequestId,
     stop: CancellationToken,
-) -> Result<(Session, Receiver<TurnEvent>), StartError> {
+) -> Result<(Session, Receiver<TurnEvent>), NoProcess> {
     let config = &plan.config;
     let home = WorkerHome::create(&plan.homes, &name, config)?;
     home.write("config.toml", &settings::config_toml(config, turn))?;
@@ -104,7 +87,7 @@ pub(super) async fn start(
     home.furnish(command.args(bounds.arguments()).env("RUST_LOG", "error"), config);
     let spawned_at = Instant::now();
     let spawned = plan.spawner.spawn(command).await;
-    let (process, pipes) = spawned.map_err(|source| StartError::Spawn { binary: plan.codex.binary.clone(), source })?;
+    let (process, pipes) = spawned.map_err(|source| NoProcess::Spawn { binary: plan.codex.binary.clone(), source })?;
     let (events, receiver) = byte_channel::channel(EVENTS_MAX);
     let session = Session {
         plan: plan.clone(),
